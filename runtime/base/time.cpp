@@ -1,0 +1,15 @@
+#include "runtime/base/time.hpp"
+
+namespace drover {
+
+mono_time monotonic_now() {
+  return mono_time{std::chrono::duration_cast<nanoseconds>(
+    std::chrono::steady_clock::now().time_since_epoch())};
+}
+
+wall_time wall_now() {
+  return wall_time{std::chrono::duration_cast<std::chrono::microseconds>(
+    std::chrono::system_clock::now().time_since_epoch())};
+}
+
+} // namespace drover

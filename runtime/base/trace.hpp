@@ -1,0 +1,222 @@
+// The one typed trace: what happened, in events with named fields. Rule: log, metrics, checkers and
+// golden files only read it; nothing flows back. Each event lists its fields once, in `fields`.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/ids.hpp"
+#include "runtime/base/policy.hpp"
+#include "runtime/base/time.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace drover {
+
+/// One call of a node's store driver; reported by the agent, with the agent's host's clock.
+struct store_operation {
+  static constexpr const char* name = "store_operation";
+  node_id node;
+  std::string operation; ///< read_config, write_config, move, write_record, ...
+  vm_id vm;              ///< 0 where the call is not about one VM
+  wall_time begin;
+  wall_time end;
+  bool ok = true;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("operation", s.operation), f("vm", s.vm), f("begin", s.begin);
+    f("end", s.end), f("ok", s.ok);
+  }
+};
+
+struct link_changed {
+  static constexpr const char* name = "link_changed";
+  node_id node;
+  std::string state; ///< up, down
+  std::string reason;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("state", s.state), f("reason", s.reason);
+  }
+};
+
+struct evacuation_started {
+  static constexpr const char* name = "evacuation_started";
+  node_id node;
+  std::uint32_t vms = 0;
+  std::uint64_t bytes = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("vms", s.vms), f("bytes", s.bytes);
+  }
+};
+
+struct evacuation_ended {
+  static constexpr const char* name = "evacuation_ended";
+  node_id node;
+  std::string result; ///< all_moved, some_stayed, cancelled, ...
+  std::uint32_t moved = 0;
+  std::uint32_t stayed = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("result", s.result), f("moved", s.moved), f("stayed", s.stayed);
+  }
+};
+
+struct phase_changed {
+  static constexpr const char* name = "phase_changed";
+  vm_id vm;
+  epoch number;
+  std::string from;
+  std::string to;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("from", s.from), f("to", s.to);
+  }
+};
+
+/// The set of permits was granted after `waited_s`.
+struct permits_granted {
+  static constexpr const char* name = "permits_granted";
+  vm_id vm;
+  std::string set; ///< prepare, stream
+  double waited_s = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("set", s.set), f("waited_s", s.waited_s);
+  }
+};
+
+/// T's own view showed the record after `waited_us`: the store's lag as the barrier saw it.
+struct barrier_passed {
+  static constexpr const char* name = "barrier_passed";
+  vm_id vm;
+  epoch number;
+  node_id node;
+  std::uint32_t waited_us = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("node", s.node), f("waited_us", s.waited_us);
+  }
+};
+
+struct stream_moved {
+  static constexpr const char* name = "stream_moved";
+  vm_id vm;
+  epoch number;
+  std::uint64_t transferred_bytes = 0;
+  std::uint64_t remaining_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  std::uint32_t passes = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("transferred_bytes", s.transferred_bytes);
+    f("remaining_bytes", s.remaining_bytes), f("total_bytes", s.total_bytes);
+    f("passes", s.passes);
+  }
+};
+
+/// A moment of the pause, on the clock of the node where it happened.
+struct pause_mark {
+  static constexpr const char* name = "pause_mark";
+  vm_id vm;
+  epoch number;
+  node_id node;
+  std::string mark; ///< source_stopped, target_loaded, source_completed, resumed, claimed
+  wall_time at;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("node", s.node), f("mark", s.mark), f("at", s.at);
+  }
+};
+
+/// How one migration ended, with its figures.
+struct migration_ended {
+  static constexpr const char* name = "migration_ended";
+  vm_id vm;
+  epoch number;
+  node_id source;
+  node_id target;
+  std::string result; ///< moved, stayed, needs_operator
+  std::string reason; ///< empty when moved
+  policy how = policy::ticket;
+  std::optional<double> pause_s;
+  std::optional<double> blackout_s;
+  std::optional<double> handover_s;
+  double total_s = 0;
+  std::uint64_t bytes = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("source", s.source), f("target", s.target);
+    f("result", s.result), f("reason", s.reason), f("how", s.how), f("pause_s", s.pause_s);
+    f("blackout_s", s.blackout_s), f("handover_s", s.handover_s), f("total_s", s.total_s);
+    f("bytes", s.bytes);
+  }
+};
+
+/// A request was sent again, or a step was repeated.
+struct retried {
+  static constexpr const char* name = "retried";
+  node_id node;
+  std::string method;
+  std::string reason;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("method", s.method), f("reason", s.reason);
+  }
+};
+
+/// A scenario did something: a fault, an action.
+struct scenario_acted {
+  static constexpr const char* name = "scenario_acted";
+  std::string action;
+  std::string detail;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("action", s.action), f("detail", s.detail);
+  }
+};
+
+/// Something for the reader of the log that no other event carries.
+struct remark {
+  static constexpr const char* name = "remark";
+  std::string text;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("text", s.text);
+  }
+};
+
+struct trace_event {
+  wall_time at;
+  std::variant<store_operation, link_changed, evacuation_started, evacuation_ended, phase_changed,
+    permits_granted, barrier_passed, stream_moved, pause_mark, migration_ended, retried,
+    scenario_acted, remark>
+    body;
+};
+
+/// Takes events from any thread; must not block and must not fail.
+class trace_sink {
+public:
+  virtual ~trace_sink() = default;
+  virtual void take(const trace_event& event) = 0;
+};
+
+/// Hands every event to each of its sinks, in order of registration.
+class trace_fan final : public trace_sink {
+public:
+  /// Only before the first event.
+  void add(std::shared_ptr<trace_sink> sink) { sinks_.push_back(std::move(sink)); }
+  void take(const trace_event& event) override {
+    for (const auto& sink : sinks_)
+      sink->take(event);
+  }
+
+private:
+  std::vector<std::shared_ptr<trace_sink>> sinks_;
+};
+
+} // namespace drover

@@ -1,0 +1,460 @@
+// The agent protocol: what a controller asks of a node, and what the node answers and reports.
+// Rule: every request is idempotent under its id and carries a deadline; nothing here does I/O.
+//
+// One migration, S = source's agent, T = target's agent (the ladder with its reasons is in
+// actors/handover/README.md):
+//
+//   S begin_handover   record `moving e` and `lock: migrate` are in the store; the ticket
+//   T receive          QEMU waits for the stream; T's own view shows record e (the barrier)
+//   S stream           the agents' connection stands, QEMU sends
+//   S await_outcome    S's QEMU has its final state        } both must say `completed`
+//   T await_outcome    T's QEMU has loaded everything      }
+//   S move_config      only under the policies check and nocheck
+//   T take_over        guard, run mark, cont
+//   T await_claim      T's config is in T's directory
+//   S release_source   S's QEMU quits
+//   T settle           record `settled`, `lock:` gone
+//
+// Back-out: S cancel_stream, T void_handover, S continue_source, S settle.
+//
+// Every struct lists its fields once, in `fields`; codec.cpp derives the JSON from it.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/ids.hpp"
+#include "runtime/base/ticket.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/base/trace.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace drover::wire {
+
+/// The major version must agree; features tell the rest.
+inline constexpr int protocol_version = 1;
+
+/// How a QEMU stands, as the agent reports it. `absent` = no QEMU process on this node.
+enum class run_state : std::uint8_t {
+  absent,
+  running,
+  paused,
+  /// Waits for a migration stream, or has loaded it and waits for `take_over`.
+  incoming,
+  /// The source after a completed migration: continues only when told to.
+  postmigrate,
+  /// A state that this version does not know, or an internal error of QEMU.
+  other,
+};
+
+std::string_view to_string(run_state s);
+std::optional<run_state> run_state_from_string(std::string_view text);
+
+/// What the running QEMU really is; compared between source and target before the stream starts,
+/// because QEMU itself accepts several of these differences silently.
+struct machine_facts {
+  std::string machine; ///< canonical, e.g. "pc-i440fx-7.2"
+  std::string cpu;     ///< QOM type of the first vCPU, e.g. "qemu64-x86_64-cpu"
+  std::uint32_t cpus = 0;
+  std::uint64_t memory_bytes = 0;
+  std::string uuid;
+  std::vector<std::string> devices; ///< "id type", sorted
+
+  bool operator==(const machine_facts&) const = default;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("machine", s.machine), f("cpu", s.cpu), f("cpus", s.cpus);
+    f("memory_bytes", s.memory_bytes), f("uuid", s.uuid), f("devices", s.devices);
+  }
+};
+
+// -- answers -------------------------------------------------------------------------------------
+
+struct hello_reply {
+  int protocol = 0;
+  node_id node;
+  std::string boot_id; ///< of the host: another one means that the host has rebooted since
+  std::string version; ///< of drover-agent
+  std::string hypervisor;
+  std::vector<std::string> features;
+  std::uint32_t agent_pid = 0;
+  std::uint64_t memory_bytes = 0; ///< of the host
+  std::uint32_t cores = 0;
+  mono_time monotonic;
+  wall_time wall;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("protocol", s.protocol), f("node", s.node), f("boot_id", s.boot_id), f("version", s.version);
+    f("hypervisor", s.hypervisor), f("features", s.features), f("agent_pid", s.agent_pid);
+    f("memory_bytes", s.memory_bytes), f("cores", s.cores), f("monotonic", s.monotonic);
+    f("wall", s.wall);
+  }
+};
+
+/// One VM as this node sees it: its config is in this node's directory, or its QEMU runs here.
+struct vm_entry {
+  vm_id vm;
+  std::string name;
+  bool config_here = false;
+  run_state state = run_state::absent;
+  std::uint64_t memory_bytes = 0; ///< RAM of the guest
+  std::string lock;               ///< value of `lock:`, empty = none
+  std::vector<std::string> tags;
+  bool onboot = false;
+  /// Why a live migration of this VM is refused, each a sentence; empty = it can move.
+  std::vector<std::string> blockers;
+  epoch record_epoch;
+  record_state record = record_state::settled;
+  node_id record_source;
+  node_id record_target;
+  epoch run_mark; ///< highest epoch under which this node let the VM run
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("name", s.name), f("config_here", s.config_here), f("state", s.state);
+    f("memory_bytes", s.memory_bytes), f("lock", s.lock), f("tags", s.tags), f("onboot", s.onboot);
+    f("blockers", s.blockers), f("record_epoch", s.record_epoch), f("record", s.record);
+    f("record_source", s.record_source), f("record_target", s.record_target);
+    f("run_mark", s.run_mark);
+  }
+};
+
+struct vm_list {
+  std::vector<vm_entry> vms; ///< by vmid
+  /// Who holds this node's cordon, empty = not cordoned.
+  std::string cordon;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vms", s.vms), f("cordon", s.cordon);
+  }
+};
+
+struct vm_status {
+  vm_id vm;
+  run_state state = run_state::absent;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("state", s.state);
+  }
+};
+
+struct begun {
+  ticket evidence;
+  std::string config; ///< the config as the running QEMU was started with
+  machine_facts facts;
+  bool was_paused = false;
+  /// Budget of the pause and bandwidth from the config (`migrate_downtime`, `migrate_speed`);
+  /// 0 = not set there.
+  std::uint32_t downtime_limit_ms = 0;
+  std::uint64_t bandwidth_bytes_per_s = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("evidence", s.evidence), f("config", s.config), f("facts", s.facts);
+    f("was_paused", s.was_paused), f("downtime_limit_ms", s.downtime_limit_ms);
+    f("bandwidth_bytes_per_s", s.bandwidth_bytes_per_s);
+  }
+};
+
+/// Where the target's agent waits for the stream, and the one-time token that must come first.
+struct stream_offer {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string token;
+  std::uint32_t barrier_wait_us = 0; ///< how long T's view took to show the record
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("host", s.host), f("port", s.port), f("token", s.token);
+    f("barrier_wait_us", s.barrier_wait_us);
+  }
+};
+
+enum class stream_end : std::uint8_t {
+  /// S: postmigrate, will not move by itself. T: everything is loaded, paused.
+  completed,
+  /// S: runs on by itself. T: its QEMU is gone or must be killed.
+  failed,
+  /// S: cancelled before the switchover and runs on by itself.
+  cancelled,
+};
+
+std::string_view to_string(stream_end e);
+std::optional<stream_end> stream_end_from_string(std::string_view text);
+
+struct outcome {
+  stream_end end = stream_end::failed;
+  std::string reason; ///< for people; empty when completed
+  /// S only: when the vCPUs stopped; absent when the agent was away or the VM was paused before.
+  std::optional<wall_time> stopped;
+  std::optional<wall_time> ended;
+  std::uint64_t transferred_bytes = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("end", s.end), f("reason", s.reason), f("stopped", s.stopped), f("ended", s.ended);
+    f("transferred_bytes", s.transferred_bytes);
+  }
+};
+
+struct taken_over {
+  run_state state = run_state::running; ///< paused, if it was
+  std::optional<wall_time> resumed;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("state", s.state), f("resumed", s.resumed);
+  }
+};
+
+struct claimed {
+  wall_time at;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("at", s.at);
+  }
+};
+
+/// The target's proof that epoch e never ran there and never will.
+struct voided {
+  epoch number;
+  std::string boot_id;
+  epoch run_mark;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("number", s.number), f("boot_id", s.boot_id), f("run_mark", s.run_mark);
+  }
+};
+
+struct accepted {
+  template <class Self, class F>
+  static void fields(Self&, F&&) {}
+};
+
+using reply_body = std::variant<accepted, hello_reply, vm_list, vm_status, begun, stream_offer,
+  outcome, taken_over, claimed, voided>;
+
+// -- requests: `answer` is the reply's type, `method` its name on the wire -----------------------
+
+struct hello {
+  using answer = hello_reply;
+  static constexpr const char* method = "hello";
+  int protocol = protocol_version;
+  std::string controller; ///< who asks, for people: "host:pid"
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("protocol", s.protocol), f("controller", s.controller);
+  }
+};
+
+struct ping {
+  using answer = accepted;
+  static constexpr const char* method = "ping";
+  template <class Self, class F>
+  static void fields(Self&, F&&) {}
+};
+
+struct list_vms {
+  using answer = vm_list;
+  static constexpr const char* method = "list_vms";
+  template <class Self, class F>
+  static void fields(Self&, F&&) {}
+};
+
+struct start_vm {
+  using answer = vm_status;
+  static constexpr const char* method = "start_vm";
+  vm_id vm;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm);
+  }
+};
+
+struct stop_vm {
+  using answer = vm_status;
+  static constexpr const char* method = "stop_vm";
+  vm_id vm;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm);
+  }
+};
+
+/// The node takes no VM until uncordon, or until the agent is gone and the lease has run out.
+struct cordon {
+  using answer = accepted;
+  static constexpr const char* method = "cordon";
+  std::string reason;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("reason", s.reason);
+  }
+};
+
+struct uncordon {
+  using answer = accepted;
+  static constexpr const char* method = "uncordon";
+  template <class Self, class F>
+  static void fields(Self&, F&&) {}
+};
+
+struct begin_handover {
+  using answer = begun;
+  static constexpr const char* method = "begin_handover";
+  vm_id vm;
+  node_id target;
+  policy how = policy::ticket;
+  std::string controller;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("target", s.target), f("how", s.how), f("controller", s.controller);
+  }
+};
+
+struct receive {
+  using answer = stream_offer;
+  static constexpr const char* method = "receive";
+  ticket evidence;
+  std::string config;
+  machine_facts facts;
+  bool was_paused = false;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("evidence", s.evidence), f("config", s.config), f("facts", s.facts);
+    f("was_paused", s.was_paused);
+  }
+};
+
+struct stream {
+  using answer = accepted;
+  static constexpr const char* method = "stream";
+  ticket evidence;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string token;
+  std::uint64_t bandwidth_bytes_per_s = 0; ///< 0 = unlimited
+  std::uint32_t downtime_limit_ms = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("evidence", s.evidence), f("host", s.host), f("port", s.port), f("token", s.token);
+    f("bandwidth_bytes_per_s", s.bandwidth_bytes_per_s);
+    f("downtime_limit_ms", s.downtime_limit_ms);
+  }
+};
+
+/// Raises the downtime limit of a running stream; never past the VM's budget.
+struct set_downtime_limit {
+  using answer = accepted;
+  static constexpr const char* method = "set_downtime_limit";
+  ticket evidence;
+  std::uint32_t downtime_limit_ms = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("evidence", s.evidence), f("downtime_limit_ms", s.downtime_limit_ms);
+  }
+};
+
+/// A request that carries nothing but its evidence.
+template <class Answer>
+struct by_ticket {
+  using answer = Answer;
+  ticket evidence;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("evidence", s.evidence);
+  }
+};
+
+/// Answered when this node's QEMU has its final state: S at postmigrate, T with all state loaded.
+struct await_outcome : by_ticket<outcome> {
+  static constexpr const char* method = "await_outcome";
+};
+/// S: only before the switchover; refused afterwards.
+struct cancel_stream : by_ticket<accepted> {
+  static constexpr const char* method = "cancel_stream";
+};
+/// S, policies check and nocheck: moves the config into T's directory.
+struct move_config : by_ticket<accepted> {
+  static constexpr const char* method = "move_config";
+};
+struct take_over : by_ticket<taken_over> {
+  static constexpr const char* method = "take_over";
+};
+struct await_claim : by_ticket<claimed> {
+  static constexpr const char* method = "await_claim";
+};
+struct release_source : by_ticket<accepted> {
+  static constexpr const char* method = "release_source";
+};
+/// The owner writes the record `settled` under this epoch and removes `lock: migrate`.
+struct settle : by_ticket<accepted> {
+  static constexpr const char* method = "settle";
+};
+/// T: kills the receiving QEMU and marks the epoch as void; refused ("too late") once it ran.
+struct void_handover : by_ticket<voided> {
+  static constexpr const char* method = "void_handover";
+};
+
+/// S: continues a QEMU in postmigrate, on the target's proof only.
+struct continue_source {
+  using answer = accepted;
+  static constexpr const char* method = "continue_source";
+  ticket evidence;
+  voided proof;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("evidence", s.evidence), f("proof", s.proof);
+  }
+};
+
+using request_body = std::variant<hello, ping, list_vms, start_vm, stop_vm, cordon, uncordon,
+  begin_handover, receive, stream, set_downtime_limit, await_outcome, cancel_stream, move_config,
+  take_over, await_claim, release_source, settle, void_handover, continue_source>;
+
+struct request {
+  request_id id;
+  /// How long the asker waits; the agent gives up its own waiting then.
+  milliseconds deadline{0};
+  request_body body;
+};
+
+struct reply {
+  request_id id;
+  result<reply_body> body;
+};
+
+// -- notices: what the node reports unasked; may be lost with the link ---------------------------
+
+/// How far a stream is; sent at every pass over memory and twice a second.
+struct stream_progress {
+  static constexpr const char* method = "stream_progress";
+  vm_id vm;
+  epoch number;
+  std::uint64_t transferred_bytes = 0;
+  std::uint64_t remaining_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  std::uint32_t passes = 0;
+  std::uint32_t expected_downtime_ms = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("transferred_bytes", s.transferred_bytes);
+    f("remaining_bytes", s.remaining_bytes), f("total_bytes", s.total_bytes);
+    f("passes", s.passes), f("expected_downtime_ms", s.expected_downtime_ms);
+  }
+};
+
+/// Trace events of the node, in batches, sent when the node has nothing better to do.
+struct node_trace {
+  static constexpr const char* method = "node_trace";
+  std::vector<store_operation> operations;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("operations", s.operations);
+  }
+};
+
+using notice = std::variant<stream_progress, node_trace>;
+
+/// Anything that an agent sends.
+using from_agent = std::variant<reply, notice>;
+
+} // namespace drover::wire
