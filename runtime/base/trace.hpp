@@ -43,6 +43,17 @@ struct link_changed {
   }
 };
 
+/// What a node's agent listed: the VMs that the node owns.
+struct node_listed {
+  static constexpr const char* name = "node_listed";
+  node_id node;
+  std::uint32_t vms = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("vms", s.vms);
+  }
+};
+
 struct evacuation_started {
   static constexpr const char* name = "evacuation_started";
   node_id node;
@@ -192,9 +203,10 @@ struct remark {
 
 struct trace_event {
   wall_time at;
-  std::variant<store_operation, link_changed, evacuation_started, evacuation_ended, phase_changed,
+  std::variant<
+    store_operation, link_changed, evacuation_started, evacuation_ended, phase_changed,
     permits_granted, barrier_passed, stream_moved, pause_mark, migration_ended, retried,
-    scenario_acted, remark>
+    scenario_acted, remark, node_listed>
     body;
 };
 

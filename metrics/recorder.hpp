@@ -1,0 +1,33 @@
+// Trace event -> series. Rule: it only reads the trace; nothing in drover asks it anything, and no
+// decision depends on it. What a series means stands in metrics/catalogue.cpp.
+#pragma once
+
+#include "runtime/base/trace.hpp"
+
+#include <memory>
+
+namespace prometheus {
+class Registry;
+}
+
+namespace drover {
+
+/// Takes events from any thread. Holds the few facts that a gauge needs between two events: the
+/// phase and the progress of each migration in flight, and what each evacuation has left.
+class metrics_recorder final : public trace_sink {
+public:
+  /// Registers every series of the catalogue with `registry`.
+  explicit metrics_recorder(std::shared_ptr<prometheus::Registry> registry);
+  ~metrics_recorder() override;
+
+  void take(const trace_event& event) override;
+
+private:
+  class state;
+  std::unique_ptr<state> state_;
+};
+
+/// What /metrics would answer now, in Prometheus' text format.
+std::string exposition(const prometheus::Registry& registry);
+
+} // namespace drover

@@ -1,0 +1,155 @@
+#include "metrics/catalogue.hpp"
+
+#include "metrics/recorder.hpp"
+#include "tests/metrics/samples.hpp"
+
+#include <catch2/catch.hpp>
+#include <prometheus/registry.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace drover;
+
+namespace {
+
+/// The row of `of` in the table of metrics/README.md.
+std::string readme_row(const series& of) {
+  std::string labels;
+  for (const auto& label : of.labels)
+    labels += (labels.empty() ? "`" : ", `") + std::string{label} + "`";
+  std::ostringstream row;
+  row << "| `" << of.name << "` | " << to_string(of.kind) << " | "
+      << (labels.empty() ? "-" : labels) << " | " << of.unit << " | " << of.help << " |";
+  return row.str();
+}
+
+std::set<std::string> readme_rows() {
+  std::ifstream file{std::string{DROVER_SOURCE} + "/metrics/README.md"};
+  std::set<std::string> rows;
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("| `drover_", 0) == 0)
+      rows.insert(line);
+  return rows;
+}
+
+std::string exposed_by_samples() {
+  auto registry = std::make_shared<prometheus::Registry>();
+  metrics_recorder recorder{registry};
+  for (const auto& event : samples::evacuation())
+    recorder.take(event);
+  return exposition(*registry);
+}
+
+/// Names and kinds as the exposition's TYPE lines tell them.
+std::set<std::string> exposed_types(const std::string& text) {
+  std::istringstream lines{text};
+  std::set<std::string> types;
+  for (std::string line; std::getline(lines, line);)
+    if (line.rfind("# TYPE ", 0) == 0)
+      types.insert(line.substr(7));
+  return types;
+}
+
+/// A file that goes away with the test.
+class temporary_file {
+public:
+  explicit temporary_file(const std::string& text) {
+    std::string name = std::filesystem::temp_directory_path() / "drover-metrics-XXXXXX";
+    const int fd = mkstemp(name.data());
+    REQUIRE(fd >= 0);
+    REQUIRE(write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    close(fd);
+    path_ = name;
+  }
+  ~temporary_file() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+private:
+  std::string path_;
+};
+
+struct outcome {
+  int exit_code = -1;
+  std::string output;
+};
+
+outcome run(const std::string& command) {
+  outcome o;
+  auto* pipe = popen((command + " 2>&1").c_str(), "r");
+  REQUIRE(pipe);
+  std::array<char, 4096> buffer{};
+  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe))
+    o.output.append(buffer.data(), n);
+  o.exit_code = WEXITSTATUS(pclose(pipe));
+  return o;
+}
+
+} // namespace
+
+TEST_CASE("the table in metrics/README.md is the catalogue", "[metrics]") {
+  std::set<std::string> expected;
+  for (const auto& of : catalogue())
+    expected.insert(readme_row(of));
+  const auto written = readme_rows();
+  for (const auto& row : expected)
+    if (!written.count(row))
+      FAIL_CHECK("metrics/README.md lacks this row:\n" << row);
+  for (const auto& row : written)
+    if (!expected.count(row))
+      FAIL_CHECK("metrics/README.md has a row that is not in metrics/catalogue.cpp:\n" << row);
+}
+
+TEST_CASE("the sample events fill every series of the catalogue and no other", "[metrics]") {
+  std::set<std::string> expected;
+  for (const auto& of : catalogue())
+    expected.insert(std::string{of.name} + " " + std::string{to_string(of.kind)});
+  CHECK(exposed_types(exposed_by_samples()) == expected);
+}
+
+TEST_CASE("names, labels and buckets follow the rules of the catalogue", "[metrics]") {
+  const std::set<std::string_view> bounded{"result", "policy", "phase",     "segment", "set",
+                                           "node",   "method", "operation", "version"};
+  std::set<std::string_view> names;
+  for (const auto& of : catalogue()) {
+    INFO(of.name);
+    CHECK(of.name.substr(0, 7) == "drover_");
+    CHECK(names.insert(of.name).second);
+    CHECK_FALSE(of.help.empty());
+    CHECK(of.help.back() == '.');
+    const bool ends_total = of.name.size() > 6 && of.name.substr(of.name.size() - 6) == "_total";
+    CHECK(ends_total == (of.kind == series_kind::counter));
+    CHECK((of.kind == series_kind::histogram) == !of.buckets.empty());
+    CHECK(std::is_sorted(of.buckets.begin(), of.buckets.end()));
+    CHECK(std::adjacent_find(of.buckets.begin(), of.buckets.end()) == of.buckets.end());
+    for (const auto& label : of.labels)
+      CHECK(bounded.count(label) == 1);
+    for (const auto& values : of.initial)
+      CHECK(values.size() == of.labels.size());
+  }
+}
+
+TEST_CASE("promtool finds no fault with what is exposed", "[metrics]") {
+  if (run("command -v promtool").exit_code != 0)
+    FAIL("promtool is missing: it comes with Debian's package prometheus, which tests/run.sh "
+         "installs");
+  const auto text = exposed_by_samples();
+  REQUIRE(text.size() > 1000); // promtool accepts an empty page
+  const temporary_file page{text};
+  const auto checked = run("timeout 30 promtool check metrics < " + page.path());
+  INFO(checked.output);
+  CHECK(checked.exit_code == 0);
+}
+
+TEST_CASE("promtool would find a counter without its suffix", "[metrics]") {
+  const temporary_file page{"# HELP drover_x X.\n# TYPE drover_x counter\ndrover_x 1\n"};
+  CHECK(run("timeout 30 promtool check metrics < " + page.path()).exit_code != 0);
+}
