@@ -1,0 +1,309 @@
+#include "actors/handover/handover.hpp"
+
+#include "runtime/base/check.hpp"
+
+namespace drover {
+
+handover::handover(migration_order order) : order_(std::move(order)) {}
+
+std::vector<handover::command> handover::handle(const event& e, mono_time now) {
+  now_ = now;
+  out_.clear();
+  if (phase_ != phase::ended)
+    std::visit([this](const auto& x) { on(x); }, e);
+  else if (const auto* late = std::get_if<permits_granted>(&e))
+    out_.push_back(give_back{late->set});
+  return std::move(out_);
+}
+
+void handover::on(const begin&) {
+  if (begun_at_)
+    return;
+  begun_at_ = now_;
+  out_.push_back(take_permits{permit_set::prepare});
+}
+
+void handover::on(const permits_granted& e) {
+  const bool wanted = (e.set == permit_set::prepare && phase_ == phase::waiting) ||
+                      (e.set == permit_set::stream && phase_ == phase::queued);
+  if (!wanted) {
+    out_.push_back(give_back{e.set});
+    return;
+  }
+  out_.push_back(
+    note{drover::permits_granted{order_.vm, std::string{to_string(e.set)}, e.waited_s}});
+  if (e.set == permit_set::stream) {
+    holds_streams_ = true;
+    start_stream();
+    return;
+  }
+  transition_to(phase::beginning);
+  repeat(step::begin);
+}
+
+void handover::on(const answered& e) {
+  outstanding_.erase(e.what);
+  if (phase_of(e.what) == phase_)
+    dispatch(e.what, e.body);
+}
+
+void handover::dispatch(step what, const result<wire::reply_body>& body) {
+  switch (what) {
+  case step::begin:
+    return begun(body);
+  case step::receive:
+    return received(body);
+  case step::stream:
+    return stream_started(body);
+  case step::source_outcome:
+    return source_ended(body);
+  case step::target_outcome:
+    return target_ended(body);
+  case step::cancel:
+    return cancel_answered(body);
+  case step::limit:
+    return; // A limit that was not raised only means a longer copy.
+  case step::move:
+    return config_moved(body);
+  case step::take_over:
+    return taken_over(body);
+  case step::claim:
+    return claim_answered(body);
+  case step::release:
+  case step::settle_target:
+    return cleaned(what, body);
+  case step::void_target:
+    return void_answered(body);
+  case step::continue_source:
+    return continued(body);
+  case step::settle_source:
+    return reverted(body);
+  }
+}
+
+void handover::on(const progressed& e) {
+  if (phase_ != phase::streaming || e.figures.number != number())
+    return;
+  const auto& f = e.figures;
+  out_.push_back(note{stream_moved{
+    order_.vm, f.number, f.transferred_bytes, f.remaining_bytes, f.total_bytes, f.passes}});
+  if (ladder_.step(f) && !outstanding_.contains(step::limit))
+    repeat(step::limit);
+}
+
+void handover::on(const cancel_asked& e) {
+  if (!cancel_reason_)
+    cancel_reason_ = e.reason;
+  switch (phase_) {
+  case phase::waiting:
+    return end_with(verdict::stayed, *cancel_reason_);
+  case phase::queued:
+    return back_out(*cancel_reason_);
+  case phase::streaming:
+    return cancel_streaming();
+  case phase::beginning:
+  case phase::receiving:
+    return; // Looked at when the answer is in: what was begun has to be undone.
+  default:
+    return; // Past the switchover the only way is forward; a back-out is under way already.
+  }
+}
+
+void handover::on(const timer_fired& e) {
+  const auto found = repeat_at_.find(e.generation);
+  if (found == repeat_at_.end())
+    return;
+  const step what = found->second;
+  repeat_at_.erase(found);
+  repeat(what);
+}
+
+void handover::begun(const result<wire::reply_body>& body) {
+  if (!body) {
+    const bool final = body.error().code == errc::refused || body.error().code == errc::invalid;
+    if (!final && !cancel_reason_ && ask_again(step::begin))
+      return;
+    if (is_unknown(body.error().code))
+      return end_with(
+        verdict::needs_operator,
+        "the source does not answer; whether the handover was begun is unknown: " +
+          to_string(body.error()));
+    return end_with(verdict::stayed, cancel_reason_.value_or(to_string(body.error())));
+  }
+  source_ = std::get<wire::begun>(*body);
+  ticket_ = source_->evidence;
+  ladder_ = convergence{source_->downtime_limit_ms};
+  if (cancel_reason_)
+    return back_out(*cancel_reason_);
+  transition_to(phase::receiving);
+  repeat(step::receive);
+}
+
+void handover::received(const result<wire::reply_body>& body) {
+  if (!body) {
+    reason_is_passing_ = body.error().code != errc::refused && body.error().code != errc::invalid;
+    return back_out(
+      cancel_reason_.value_or("the target could not receive: " + to_string(body.error())));
+  }
+  door_ = std::get<wire::stream_offer>(*body);
+  out_.push_back(note{barrier_passed{order_.vm, number(), order_.target, door_->barrier_wait_us}});
+  if (cancel_reason_)
+    return back_out(*cancel_reason_);
+  transition_to(phase::queued);
+  out_.push_back(take_permits{permit_set::stream});
+}
+
+void handover::start_stream() {
+  transition_to(phase::streaming);
+  stream_asked_ = true;
+  // Both ends are asked for their outcome before the first byte flows: for a small VM the answer
+  // would otherwise have to wait, inside the pause, for the question.
+  repeat(step::target_outcome);
+  repeat(step::source_outcome);
+  repeat(step::stream);
+}
+
+void handover::stream_started(const result<wire::reply_body>& body) {
+  if (body)
+    return;
+  if (is_unknown(body.error().code))
+    return cancel_streaming(); // It may flow: the source's outcome decides.
+  stream_asked_ = false;
+  back_out("the stream could not be started: " + to_string(body.error()));
+}
+
+void handover::source_ended(const result<wire::reply_body>& body) {
+  if (!body) {
+    if (body.error().code == errc::timeout) {
+      if (!cancel_reason_)
+        cancel_reason_ = "did not converge within " +
+                         std::to_string(copy_time_max().count() / 1000) + " s and its budget of " +
+                         std::to_string(ladder_.budget_ms()) + " ms";
+      cancel_streaming();
+    }
+    if (!ask_again(step::source_outcome))
+      end_with(
+        verdict::needs_operator,
+        "the source does not tell how its stream ended: " + to_string(body.error()));
+    return;
+  }
+  source_end_ = std::get<wire::outcome>(*body);
+  mark("source_stopped", order_.source, source_end_->stopped);
+  if (source_end_->end == wire::stream_end::completed)
+    mark("source_completed", order_.source, source_end_->ended);
+  decide_after_stream();
+}
+
+void handover::target_ended(const result<wire::reply_body>& body) {
+  if (!body) {
+    if (!ask_again(step::target_outcome))
+      target_end_ = wire::outcome{wire::stream_end::failed, to_string(body.error()), {}, {}, 0};
+    return decide_after_stream();
+  }
+  target_end_ = std::get<wire::outcome>(*body);
+  if (target_end_->end == wire::stream_end::completed)
+    mark("target_loaded", order_.target, target_end_->ended);
+  decide_after_stream();
+}
+
+void handover::cancel_answered(const result<wire::reply_body>& body) {
+  if (!body && body.error().code != errc::refused)
+    ask_again(step::cancel); // The source's outcome decides in any case.
+}
+
+void handover::decide_after_stream() {
+  const bool target_failed = target_end_ && target_end_->end != wire::stream_end::completed;
+  if (!source_end_) {
+    if (target_failed)
+      cancel_streaming(); // The stream has nowhere to go; the source says how it ended.
+    return;
+  }
+  if (source_end_->end != wire::stream_end::completed) {
+    std::string why = "the stream failed: " + source_end_->reason;
+    if (target_failed && !target_end_->reason.empty())
+      why += "; at the target: " + target_end_->reason;
+    return back_out(cancel_reason_.value_or(why));
+  }
+  if (target_failed)
+    return back_out("the target was lost after the stream: " + target_end_->reason);
+  if (!target_end_)
+    return;
+  if (order_.how == policy::check || order_.how == policy::nocheck) {
+    transition_to(phase::moving_config);
+    return repeat(step::move);
+  }
+  ask_take_over();
+}
+
+void handover::config_moved(const result<wire::reply_body>& body) {
+  if (!body) {
+    if (body.error().code != errc::refused && ask_again(step::move))
+      return;
+    if (is_unknown(body.error().code))
+      return end_with(
+        verdict::needs_operator,
+        "paused on " + order_.source.value + " and " + order_.target.value +
+          ": whether the config was moved is unknown: " + to_string(body.error()));
+    return back_out("the config could not be moved: " + to_string(body.error()));
+  }
+  config_moved_ = true;
+  ask_take_over();
+}
+
+void handover::ask_take_over() {
+  transition_to(phase::taking_over);
+  take_over_asked_ = true;
+  repeat(step::take_over);
+}
+
+void handover::taken_over(const result<wire::reply_body>& body) {
+  if (!body) {
+    if (body.error().code != errc::refused && ask_again(step::take_over))
+      return;
+    const std::string why = "the target did not take over: " + to_string(body.error());
+    if (config_moved_) // As in 2019: the config is gone from here, and the VM hangs paused there.
+      return end_with(verdict::needs_operator, "paused on " + order_.target.value + ": " + why);
+    return back_out(why);
+  }
+  taken_over_ = std::get<wire::taken_over>(*body);
+  mark("resumed", order_.target, taken_over_->resumed);
+  give_back_streams();
+  transition_to(phase::claiming);
+  repeat(step::claim);
+}
+
+void handover::claim_answered(const result<wire::reply_body>& body) {
+  if (!body) {
+    if (!ask_again(step::claim))
+      end_with(
+        verdict::needs_operator, "runs on " + order_.target.value +
+                                   ", but its config is not there yet: " + to_string(body.error()));
+    return;
+  }
+  mark("claimed", order_.target, std::get<wire::claimed>(*body).at);
+  transition_to(phase::cleaning);
+  cleaning_left_ = {step::release, step::settle_target};
+  repeat(step::release);
+  repeat(step::settle_target);
+}
+
+void handover::cleaned(step what, const result<wire::reply_body>& body) {
+  if (!body && ask_again(what))
+    return;
+  if (!body)
+    left_over_.push_back(
+      (what == step::release ? "the source's paused copy on " + order_.source.value
+                             : "the record and lock in the store") +
+      ": " + to_string(body.error()));
+  cleaning_left_.erase(what);
+  if (!cleaning_left_.empty())
+    return;
+  if (left_over_.empty())
+    return end_with(verdict::moved, {});
+  std::string why = "moved, but this is left over: " + left_over_.front();
+  for (std::size_t i = 1; i < left_over_.size(); ++i)
+    why += "; " + left_over_[i];
+  end_with(verdict::needs_operator, std::move(why));
+}
+
+} // namespace drover
