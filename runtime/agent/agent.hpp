@@ -1,0 +1,215 @@
+// The node side of drover: requests and driver events in, replies and notices out. Rule: everything
+// comes through a port (store, hypervisor, marks, timers), so the simulation runs this very class;
+// it keeps nothing that cannot be read back from QEMU, the store and the marks.
+//
+// One coroutine per request; what two of them could disturb is decided between two waits. The
+// requests, in the order of a migration, are in agent_source.cpp (S), agent_target.cpp (T),
+// agent_claim.cpp (the config's way to T) and agent_end.cpp (tear-down and back-out); what happens
+// when the controller is gone is in agent_orphan.cpp.
+#pragma once
+
+#include "runtime/agent/asks.hpp"
+#include "runtime/agent/ownership_guard.hpp"
+#include "runtime/agent/run_marks.hpp"
+#include "runtime/agent/task.hpp"
+#include "runtime/base/timers.hpp"
+#include "runtime/store/vm_config.hpp"
+#include "runtime/wire/message.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+enum class agent_access : std::uint8_t {
+  control,
+  /// Serves hello, ping and list_vms and changes nothing: beside an agent that has control.
+  observe,
+};
+
+struct agent_settings {
+  node_id node;
+  std::string boot_id; ///< of the host
+  std::string version;
+  std::uint32_t pid = 0;
+  std::uint64_t memory_bytes = 0; ///< of the host
+  std::uint32_t cores = 0;
+  agent_access access = agent_access::control;
+  /// The host's wall clock, for time stamps only.
+  std::function<wall_time()> wall_now;
+};
+
+class agent final : private hypervisor_events {
+public:
+  using sender = std::function<void(const wire::from_agent&)>;
+
+  /// The ports outlive the agent. `send` is called on the loop's thread.
+  agent(
+    agent_settings settings, store& config_store, hypervisor& machines, mark_store& marks,
+    timers& clock, sender send);
+  ~agent() override;
+  agent(const agent&) = delete;
+  agent& operator=(const agent&) = delete;
+
+  /// Answered once by `send`, now or later; asked again under the same id: the same answer.
+  void request(wire::request asked);
+  /// What the store's driver did, for the trace; reported when the node has nothing better to do.
+  void store_operated(store_operation operation);
+  /// The controller is dead or has closed. The agent brings what is in flight to a safe end, so
+  /// that exactly one copy of each VM runs, and then calls `on_finished`.
+  void controller_gone();
+  /// After controller_gone: another agent waits for this node; leaves what is in flight to it,
+  /// since it finds everything in QEMU, the store and the marks.
+  void give_way();
+  /// Called once, last; the agent must not be destroyed inside it.
+  std::function<void()> on_finished;
+
+  const std::string& controller() const { return controller_; }
+
+private:
+  using answered = result<wire::reply_body>;
+  struct cordon_held {
+    std::string holder;
+    std::uint64_t generation = 0;
+  };
+  struct claim_state {
+    epoch number;
+    std::optional<result<wire::claimed>> end; ///< absent: under way
+  };
+  /// Keeps two requests from starting or receiving the same VM at once.
+  class busy_vm;
+
+  // hypervisor_events
+  void on_stopped(vm_id vm, wall_time at) override;
+  void on_resumed(vm_id vm, wall_time at) override;
+  void on_stream_end(
+    vm_id vm, epoch number, wire::stream_end end, const std::string& reason, wall_time at) override;
+  void on_progress(vm_id vm, epoch number, const stream_figures& figures) override;
+  void on_exit(vm_id vm, const std::string& reason) override;
+
+  // agent.cpp: one request's way.
+  task<done> boot();
+  task<done> serve(wire::request asked);
+  std::optional<error> refusal(const wire::request_body& body) const;
+  void finish(const request_id& id, answered body);
+
+  // agent_node.cpp: the node as a whole, and VMs that it owns.
+  task<answered> handle(wire::hello asked, mono_time until);
+  task<answered> handle(wire::ping asked, mono_time until);
+  task<answered> handle(wire::list_vms asked, mono_time until);
+  task<answered> handle(wire::start_vm asked, mono_time until);
+  task<answered> handle(wire::stop_vm asked, mono_time until);
+  task<answered> handle(wire::cordon asked, mono_time until);
+  task<answered> handle(wire::uncordon asked, mono_time until);
+  task<done> renew_cordon(std::uint64_t generation);
+  task<result<std::string>> cordon_holder();
+  task<result<done>> not_cordoned();
+  task<result<vm_config>> own_config(vm_id vm);
+
+  // agent_source.cpp: S until its stream has ended.
+  task<answered> handle(wire::begin_handover asked, mono_time until);
+  task<answered> handle(wire::stream asked, mono_time until);
+  task<answered> handle(wire::set_downtime_limit asked, mono_time until);
+  task<answered> handle(wire::cancel_stream asked, mono_time until);
+  task<answered> handle(wire::await_outcome asked, mono_time until);
+  task<result<handover_record>> open_handover(wire::begin_handover asked);
+  task<result<done>> write_begin(handover_record record, vm_config config);
+  task<answered> describe_begun(handover_record record, wire::run_state state);
+
+  // agent_target.cpp: T until it runs.
+  task<answered> handle(wire::receive asked, mono_time until);
+  task<answered> handle(wire::take_over asked, mono_time until);
+  task<result<wire::stream_offer>> prepare(const wire::receive& asked, mono_time until);
+  task<result<std::uint32_t>> see_record(const ticket& t, mono_time until);
+  task<result<done>> gather_evidence(const ticket& t, guard_facts& facts, mono_time until);
+  task<result<wire::taken_over>> let_run(ticket t, guard_facts facts);
+
+  // agent_claim.cpp: the config's way.
+  task<answered> handle(wire::move_config asked, mono_time until);
+  task<answered> handle(wire::await_claim asked, mono_time until);
+  void start_claim(const ticket& t);
+  task<done> claim(ticket t);
+  task<result<wire::claimed>> bring_config(ticket t, node_id from, node_id to, mono_time until);
+  task<result<wire::claimed>> see_owner(vm_id vm, mono_time until);
+
+  // agent_end.cpp: tear-down and back-out.
+  task<answered> handle(wire::release_source asked, mono_time until);
+  task<answered> handle(wire::settle asked, mono_time until);
+  task<answered> handle(wire::void_handover asked, mono_time until);
+  task<answered> handle(wire::continue_source asked, mono_time until);
+  task<result<done>> settle(ticket t);
+  task<result<done>> void_epoch(ticket t);
+
+  // agent_orphan.cpp: without a controller.
+  task<done> outlive_controller();
+  task<result<std::map<vm_id, handover_record>>> moving_records();
+  task<done> orphan(handover_record record);
+  task<done> orphan_source(handover_record record);
+  task<done> orphan_target(handover_record record);
+  task<done> publish_completed(handover_record record);
+  bool abandoned() const;
+
+  // agent_facts.cpp: what the others judge by, and waiting.
+  task<result<store_view>> look(vm_id vm);
+  task<result<store_view>> look_behind_barrier(vm_id vm);
+  guard_facts facts_of(const ticket& t) const;
+  run_marks marks_of(vm_id vm) const;
+  result<done> mark(vm_id vm, const run_marks& marks);
+  result<done> mark_seen(const ticket& t);
+  wire::run_state state_of(const machine_status& status) const;
+  pending<done> changed(vm_id vm, nanoseconds at_most);
+  pending<done> sleep(nanoseconds delay);
+  void notify(vm_id vm);
+
+  // agent_trace.cpp: notices that must not disturb a pause.
+  void arm_trace(nanoseconds delay);
+  void flush_trace();
+  bool in_a_pause();
+
+  const agent_settings settings_;
+  store_asks store_;
+  hypervisor& machines_;
+  machine_asks machine_;
+  mark_store& mark_store_;
+  timers& timers_;
+  const sender send_;
+
+  std::map<vm_id, run_marks> marks_;
+  /// Why no request can be served; set when marks or QEMUs could not be read at the start.
+  std::optional<error> broken_;
+  bool attached_ = false;
+  bool greeted_ = false;
+  std::string controller_;
+
+  std::set<request_id> in_progress_;
+  std::map<request_id, wire::reply> answered_;
+  std::deque<request_id> answered_order_;
+
+  std::multimap<vm_id, std::function<void(result<done>)>> waiters_;
+  std::set<vm_id> busy_;
+  std::map<vm_id, claim_state> claims_;
+  std::map<vm_id, wall_time> stopped_;
+  std::optional<cordon_held> cordon_;
+  std::uint64_t cordon_generation_ = 0;
+
+  bool gone_ = false;
+  bool giving_way_ = false;
+  mono_time gone_until_;
+
+  std::vector<store_operation> operations_;
+  mono_time operations_since_;
+  mono_time active_at_;
+  bool trace_armed_ = false;
+  /// VMs between the end of their stream and their resumption here; value: until when at most.
+  std::map<vm_id, mono_time> pauses_;
+
+  /// Destroyed first: no coroutine outlives what it uses.
+  task_set tasks_;
+};
+
+} // namespace drover

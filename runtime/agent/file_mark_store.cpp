@@ -1,0 +1,96 @@
+#include "runtime/agent/file_mark_store.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <unistd.h>
+#include <utility>
+
+namespace drover {
+namespace {
+
+constexpr const char* extension = ".epoch";
+
+std::optional<vm_id> vm_of(const std::filesystem::path& file) {
+  if (file.extension() != extension)
+    return std::nullopt;
+  const auto stem = file.stem().string();
+  std::uint32_t number = 0;
+  const auto [end, failed] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+  if (failed != std::errc{} || end != stem.data() + stem.size())
+    return std::nullopt;
+  return vm_id{number};
+}
+
+result<run_marks> parse(const std::filesystem::path& file) {
+  std::ifstream in{file};
+  const std::string text{std::istreambuf_iterator<char>{in}, {}};
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  run_marks marks;
+  for (const auto& [key, mark] :
+       {std::pair{"run", &marks.run},
+        {"voided", &marks.voided},
+        {"seen", &marks.seen},
+        {"barrier", &marks.barrier},
+        {"paused", &marks.paused}}) {
+    if (!json.is_object() || !json.contains(key) || !json[key].is_number_unsigned())
+      return fail(
+        errc::invalid, std::string{"a mark file needs the number \""} + key + "\"", file.string());
+    *mark = epoch{json[key].get<std::uint64_t>()};
+  }
+  return marks;
+}
+
+result<done> system_failure(const char* what, const std::string& path) {
+  return fail(errc::retry, std::string{what} + ": " + std::strerror(errno), path);
+}
+
+} // namespace
+
+file_mark_store::file_mark_store(std::filesystem::path run_dir) : run_dir_(std::move(run_dir)) {}
+
+result<std::map<vm_id, run_marks>> file_mark_store::load() {
+  std::map<vm_id, run_marks> all;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator{run_dir_, failed}) {
+    const auto vm = vm_of(entry.path());
+    if (!vm)
+      continue;
+    auto marks = parse(entry.path());
+    if (!marks)
+      return tl::unexpected{marks.error()};
+    all.emplace(*vm, *marks);
+  }
+  if (failed)
+    return fail(
+      errc::retry, "the run directory cannot be read: " + failed.message(), run_dir_.string());
+  return all;
+}
+
+result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
+  const auto path = (run_dir_ / (to_string(vm) + extension)).string();
+  const auto aside = path + ".new";
+  const auto text = "{\"run\":" + to_string(marks.run) + ",\"voided\":" + to_string(marks.voided) +
+                    ",\"seen\":" + to_string(marks.seen) +
+                    ",\"barrier\":" + to_string(marks.barrier) +
+                    ",\"paused\":" + to_string(marks.paused) + "}\n";
+  const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0)
+    return system_failure("a mark cannot be written", aside);
+  const auto written = ::write(file, text.data(), text.size());
+  const int closed = ::close(file);
+  if (written != static_cast<ssize_t>(text.size()) || closed != 0)
+    return system_failure("a mark cannot be written", aside);
+  if (::rename(aside.c_str(), path.c_str()) != 0)
+    return system_failure("a mark cannot be replaced", path);
+  return done{};
+}
+
+} // namespace drover

@@ -1,0 +1,40 @@
+// What a node remembers of each VM's handovers: the fence that outlives an agent. Rule: a mark only
+// grows, and it is written before the QEMU command that it stands for.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/ids.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace drover {
+
+/// Epochs of one VM at one node; 0 = never.
+struct run_marks {
+  /// Highest epoch under which this node let the VM run.
+  epoch run;
+  /// Highest epoch that this node has declared void: up to it nothing is resumed here.
+  epoch voided;
+  /// Highest epoch that any accepted command named.
+  epoch seen;
+  /// The epoch whose record the own view showed before the switchover.
+  epoch barrier;
+  /// The epoch whose VM was paused before its move, so that taking over does not let it run.
+  epoch paused;
+
+  bool operator==(const run_marks&) const = default;
+
+  epoch highest() const { return std::max({run, voided, seen}); }
+};
+
+/// Port: where the marks are kept, a place that a reboot empties together with the QEMUs.
+class mark_store {
+public:
+  virtual ~mark_store() = default;
+  virtual result<std::map<vm_id, run_marks>> load() = 0;
+  /// In the pause of a handover: one small write, answered when a new agent would read it.
+  virtual result<done> save(vm_id vm, const run_marks& marks) = 0;
+};
+
+} // namespace drover
