@@ -6,8 +6,8 @@
 // - reads show this node's view, which may lag; they are answered by opening, never by stat;
 // - a VMID has its config in one node's directory only; `move` is atomic and compares and swaps on
 //   the place;
-// - any call can hang for many seconds while the membership changes: answers come by callback on the
-//   loop's thread, never inside the call, in any order; nothing in a pause waits for one;
+// - any call can hang for many seconds while the membership changes: answers come by callback on
+//   the loop's thread, never inside the call, in any order; nothing in a pause waits for one;
 // - an error does not mean "not done" (`is_unknown`, and `conflict` after a lost answer): read the
 //   place again and act on what is there.
 // Errors: `refused` no quorum or read-only; `conflict` somebody else was first; `timeout` the call
@@ -62,7 +62,8 @@ public:
   /// The handover record; nullopt when the VM was never handed over.
   virtual void read_record(vm_id vm, callback<std::optional<handover_record>> answer) = 0;
   virtual void read_records(callback<std::map<vm_id, handover_record>> answer) = 0;
-  /// Replaces the record; `conflict` when the one that is there has a higher epoch.
+  /// Replaces the record; `conflict` when the one that is there has a higher epoch, or the same
+  /// one for another source or target (two handovers were begun at once, and the other was first).
   virtual void write_record(handover_record record, callback<done> answer) = 0;
 
   /// An ordered write of this node's own file: when it is answered, this node has seen every write
@@ -70,9 +71,11 @@ public:
   virtual void barrier(callback<done> answer) = 0;
 
   /// Takes or renews the lock; `conflict` names the holder. A lock not renewed for 120 s expires.
-  virtual void take_lock(const std::string& name, const std::string& holder, callback<done> answer) = 0;
+  virtual void take_lock(
+    const std::string& name, const std::string& holder, callback<done> answer) = 0;
   /// Gives it back; `conflict` when `holder` does not hold it.
-  virtual void drop_lock(const std::string& name, const std::string& holder, callback<done> answer) = 0;
+  virtual void drop_lock(
+    const std::string& name, const std::string& holder, callback<done> answer) = 0;
   /// The locks whose name begins with `prefix` and that have not expired, by name.
   virtual void read_locks(const std::string& prefix, callback<std::vector<store_lock>> answer) = 0;
 };

@@ -82,12 +82,12 @@ public:
 
 private:
   struct line {
-    std::string text;  ///< without its newline
-    std::string key;   ///< empty for a comment, an empty line or a section
+    std::string text; ///< without its newline
+    std::string key;  ///< empty for a comment, an empty line or a section
     std::string value;
   };
-  std::vector<line> lines_;        ///< the VM itself
-  std::string sections_;           ///< from the first `[` line on, untouched
+  std::vector<line> lines_; ///< the VM itself
+  std::string sections_;    ///< from the first `[` line on, untouched
   bool ends_with_newline_ = true;
 };
 

@@ -1,0 +1,127 @@
+#include "runtime/store/call_queue.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace drover {
+namespace {
+
+/// How long the destructor waits for a call that is being made.
+constexpr milliseconds patience{500};
+
+} // namespace
+
+/// Outlives the queue as long as a thread hangs in a call.
+struct call_queue::shared {
+  struct entry;
+  using deadlines = std::multimap<mono_time, std::shared_ptr<entry>>;
+  struct entry {
+    call made;
+    bool answered = false;
+    deadlines::iterator deadline;
+  };
+
+  explicit shared(post_function f) : post(std::move(f)) {}
+
+  /// With the mutex held, so that nothing is posted once the destructor has closed the queue.
+  void answer(const std::shared_ptr<shared>& self, entry& which, task done) {
+    which.answered = true;
+    if (!closed) {
+      due.erase(which.deadline);
+      post([self, done = std::move(done)] {
+        if (!self->closed)
+          done();
+      });
+    }
+  }
+
+  static void work(const std::shared_ptr<shared>& self);
+  static void watch(const std::shared_ptr<shared>& self);
+  static void start(
+    const std::shared_ptr<shared>& self, void (*loop)(const std::shared_ptr<shared>&));
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  post_function post;
+  std::deque<std::shared_ptr<entry>> waiting;
+  deadlines due;
+  int threads = 0;
+  /// Also read by posted tasks, on the loop's thread, where the destructor sets it.
+  std::atomic<bool> closed{false};
+};
+
+void call_queue::shared::work(const std::shared_ptr<shared>& self) {
+  std::unique_lock lock(self->mutex);
+  for (;;) {
+    self->changed.wait(lock, [&] { return self->closed || !self->waiting.empty(); });
+    if (self->closed)
+      return;
+    const auto next = self->waiting.front();
+    self->waiting.pop_front();
+    if (next->answered)
+      continue;
+    lock.unlock();
+    auto answer = next->made.run();
+    lock.lock();
+    if (!next->answered)
+      self->answer(self, *next, std::move(answer));
+  }
+}
+
+void call_queue::shared::watch(const std::shared_ptr<shared>& self) {
+  std::unique_lock lock(self->mutex);
+  while (!self->closed) {
+    if (self->due.empty()) {
+      self->changed.wait(lock);
+      continue;
+    }
+    const auto first = self->due.begin();
+    const auto now = monotonic_now();
+    if (first->first > now) {
+      self->changed.wait_for(lock, first->first - now);
+      continue;
+    }
+    const auto late = first->second;
+    self->answer(self, *late, late->made.time_out());
+  }
+}
+
+void call_queue::shared::start(
+  const std::shared_ptr<shared>& self, void (*loop)(const std::shared_ptr<shared>&)) {
+  ++self->threads;
+  std::thread([self, loop] {
+    loop(self);
+    const std::lock_guard lock(self->mutex);
+    --self->threads;
+    self->changed.notify_all();
+  }).detach();
+}
+
+call_queue::call_queue(post_function post) : shared_(std::make_shared<shared>(std::move(post))) {
+  const std::lock_guard lock(shared_->mutex);
+  shared::start(shared_, shared::work);
+  shared::start(shared_, shared::watch);
+}
+
+call_queue::~call_queue() {
+  std::unique_lock lock(shared_->mutex);
+  shared_->closed = true;
+  shared_->waiting.clear();
+  shared_->due.clear();
+  shared_->changed.notify_all();
+  shared_->changed.wait_for(lock, patience, [&] { return shared_->threads == 0; });
+}
+
+void call_queue::add(call made, nanoseconds deadline) {
+  const auto next = std::make_shared<shared::entry>(shared::entry{std::move(made), false, {}});
+  const std::lock_guard lock(shared_->mutex);
+  shared_->waiting.push_back(next);
+  next->deadline = shared_->due.emplace(monotonic_now() + deadline, next);
+  shared_->changed.notify_all();
+}
+
+} // namespace drover

@@ -1,0 +1,30 @@
+// Which driver stands behind the port, from the words of a cluster file. Rule: everybody but this
+// file and the drivers' tests knows the port only.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/ids.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/store/pmxcfs_store.hpp"
+#include "runtime/store/store.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace drover {
+
+struct store_spec {
+  std::string kind = "pmxcfs"; ///< pmxcfs
+  std::filesystem::path directory;
+  node_id node;
+  milliseconds call_deadline{10'000};
+  milliseconds lock_expiry{120'000};
+};
+
+/// `invalid` when the spec cannot be right; touches no file. Answers and `observe` come by `post`,
+/// which must only enqueue.
+result<std::unique_ptr<store>> make_store(
+  const store_spec& spec, post_function post, store_observer observe = {});
+
+} // namespace drover
