@@ -1,0 +1,197 @@
+#include "runtime/program/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+namespace drover {
+namespace {
+
+/// Texts as the user typed them; turned into `options` when everything was accepted.
+struct raw_options {
+  std::string cluster_file;
+  std::string out = "table";
+  std::string trace_file;
+  std::string node;
+  std::vector<std::string> to;
+  std::vector<std::uint32_t> vms;
+  std::string how;
+  std::uint32_t streams_max = 0;
+  std::uint32_t prepare_max = 0;
+  bool dry_run = false;
+  std::string metrics;
+  std::string scenario;
+  std::string keep;
+};
+
+constexpr std::uint32_t vm_id_min = 100;
+constexpr std::uint32_t vm_id_max = 999'999'999;
+constexpr std::uint32_t permits_max = 10'000;
+
+struct commands {
+  CLI::App* status;
+  CLI::App* vm;
+  CLI::App* vm_start;
+  CLI::App* vm_stop;
+  CLI::App* vm_list;
+  CLI::App* plan;
+  CLI::App* migrate;
+  CLI::App* evacuate;
+  CLI::App* run;
+  CLI::App* version;
+};
+
+CLI::Validator policy_check() {
+  return CLI::Validator(
+    [](const std::string& text) {
+      return policy_from_string(text)
+               ? std::string{}
+               : "'" + text + "' is not a policy; it is one of " + std::string{policy_names()};
+    },
+    "POLICY");
+}
+
+void add_vms(CLI::App* app, raw_options& raw) {
+  app->add_option("VMID", raw.vms, "the VMs' numbers")
+    ->required()
+    ->check(CLI::Range(vm_id_min, vm_id_max));
+}
+
+void add_to(CLI::App* app, raw_options& raw) {
+  app->add_option("--to", raw.to, "a node that may take VMs; may be given several times");
+}
+
+void add_policy(CLI::App* app, raw_options& raw) {
+  app->add_option("--policy", raw.how, std::string{policy_names()} + " (default: ticket)")
+    ->check(policy_check());
+}
+
+void add_globals(CLI::App& app, raw_options& raw) {
+  app.add_option("--cluster", raw.cluster_file, "the cluster file")->type_name("FILE");
+  app.add_option("-o,--output", raw.out, "table or json")
+    ->check(CLI::IsMember({"table", "json"}))
+    ->type_name("FORMAT");
+  app.add_option("--trace", raw.trace_file, "write the typed trace as NDJSON")->type_name("FILE");
+}
+
+commands add_commands(CLI::App& app, raw_options& raw) {
+  commands c{};
+  c.status = app.add_subcommand("status", "nodes, VMs and what is unfinished");
+  c.status->add_option("NODE", raw.node, "only this node");
+  c.vm = app.add_subcommand("vm", "start, stop and list VMs");
+  c.vm->require_subcommand(1);
+  c.vm_start = c.vm->add_subcommand("start", "start VMs on the nodes that own them");
+  add_vms(c.vm_start, raw);
+  c.vm_stop = c.vm->add_subcommand("stop", "end the VMs' QEMUs");
+  add_vms(c.vm_stop, raw);
+  c.vm_list = c.vm->add_subcommand("list", "VMs by number");
+  c.vm_list->add_option("NODE", raw.node, "only this node");
+  c.plan = app.add_subcommand("plan", "what evacuate would do; nothing is touched");
+  c.plan->add_option("NODE", raw.node, "the node to empty")->required();
+  add_to(c.plan, raw);
+  c.migrate = app.add_subcommand("migrate", "move one running VM");
+  c.migrate->add_option("VMID", raw.vms, "the VM's number")
+    ->required()
+    ->expected(1)
+    ->check(CLI::Range(vm_id_min, vm_id_max));
+  c.migrate->add_option("NODE", raw.node, "where to")->required();
+  add_policy(c.migrate, raw);
+  c.evacuate = app.add_subcommand("evacuate", "move every running VM off a node");
+  c.evacuate->add_option("NODE", raw.node, "the node to empty")->required();
+  add_to(c.evacuate, raw);
+  add_policy(c.evacuate, raw);
+  c.evacuate->add_option("--max-streams", raw.streams_max, "memory streams per node at a time")
+    ->check(CLI::Range(1U, permits_max));
+  c.evacuate->add_option("--max-prepare", raw.prepare_max, "migrations under way at a time")
+    ->check(CLI::Range(1U, permits_max));
+  c.evacuate->add_flag("--dry-run", raw.dry_run, "print the plan and stop");
+  c.evacuate->add_option("--metrics", raw.metrics, "expose Prometheus metrics at HOST:PORT");
+  c.run = app.add_subcommand("run", "play a scenario on a throw-away local cluster");
+  c.run->add_option("SCENARIO", raw.scenario, "the scenario file")->required();
+  c.run->add_option("--keep", raw.keep, "keep logs, configs and the trace there");
+  c.run->add_option("--metrics", raw.metrics, "expose Prometheus metrics at HOST:PORT");
+  add_policy(c.run, raw);
+  c.version = app.add_subcommand("version", "print the version");
+  return c;
+}
+
+std::vector<node_id> nodes_of(const std::vector<std::string>& names) {
+  std::vector<node_id> nodes;
+  for (const auto& list : names) {
+    std::istringstream words{list};
+    for (std::string name; std::getline(words, name, ',');)
+      nodes.emplace_back(name);
+  }
+  return nodes;
+}
+
+std::vector<vm_id> vms_of(const std::vector<std::uint32_t>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+template <class T>
+std::optional<T> optional_of(const T& value) {
+  return value == T{} ? std::nullopt : std::optional<T>{value};
+}
+
+options options_of(const raw_options& raw, const commands& c) {
+  options o;
+  o.cluster_file = raw.cluster_file;
+  o.out = raw.out == "json" ? output_format::json : output_format::table;
+  o.trace_file = raw.trace_file;
+  const auto node = raw.node.empty() ? std::nullopt : std::optional{node_id{raw.node}};
+  const auto how = policy_from_string(raw.how);
+  if (c.status->parsed())
+    o.command = status_options{node};
+  else if (c.vm_start->parsed())
+    o.command = vm_start_options{vms_of(raw.vms)};
+  else if (c.vm_stop->parsed())
+    o.command = vm_stop_options{vms_of(raw.vms)};
+  else if (c.vm_list->parsed())
+    o.command = vm_list_options{node};
+  else if (c.plan->parsed())
+    o.command = plan_options{*node, nodes_of(raw.to)};
+  else if (c.migrate->parsed())
+    o.command = migrate_options{vm_id{raw.vms.front()}, *node, how.value_or(policy::ticket)};
+  else if (c.evacuate->parsed())
+    o.command = evacuate_options{
+      *node,
+      nodes_of(raw.to),
+      how.value_or(policy::ticket),
+      optional_of(raw.streams_max),
+      optional_of(raw.prepare_max),
+      raw.dry_run,
+      raw.metrics};
+  else if (c.run->parsed())
+    o.command = run_options{raw.scenario, raw.keep, raw.metrics, how};
+  else
+    o.command = version_options{};
+  return o;
+}
+
+} // namespace
+
+std::variant<options, printed_exit> parse_options(int argc, const char* const* argv) {
+  CLI::App app{"drover empties a node of running VMs before maintenance.", "drover"};
+  raw_options raw;
+  add_globals(app, raw);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_help_all_flag("--help-all", "help of every command");
+  const auto c = add_commands(app, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const bool is_error = app.exit(e, out, err) != 0;
+    return printed_exit{
+      is_error ? "drover: " + std::string{e.what()} + "; see drover --help\n" : out.str(),
+      is_error};
+  }
+  const bool needs_cluster = !c.run->parsed() && !c.version->parsed();
+  if (needs_cluster && raw.cluster_file.empty())
+    return printed_exit{"drover: --cluster FILE is missing; see drover --help\n", true};
+  return options_of(raw, c);
+}
+
+} // namespace drover

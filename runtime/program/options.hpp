@@ -1,0 +1,82 @@
+// The command line as a value. Rule: what is wrong with it is said in one line that names the word
+// and what would be right; nothing is done then.
+#pragma once
+
+#include "runtime/base/ids.hpp"
+#include "runtime/base/policy.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace drover {
+
+enum class output_format : std::uint8_t { table, json };
+
+struct status_options {
+  std::optional<node_id> node;
+};
+
+struct vm_start_options {
+  std::vector<vm_id> vms;
+};
+
+struct vm_stop_options {
+  std::vector<vm_id> vms;
+};
+
+struct vm_list_options {
+  std::optional<node_id> node;
+};
+
+struct plan_options {
+  node_id node;
+  std::vector<node_id> to; ///< empty = every other node
+};
+
+struct migrate_options {
+  vm_id vm;
+  node_id to;
+  policy how = policy::ticket;
+};
+
+struct evacuate_options {
+  node_id node;
+  std::vector<node_id> to;
+  policy how = policy::ticket;
+  std::optional<std::uint32_t> streams_max; ///< per node, both ways
+  std::optional<std::uint32_t> prepare_max;
+  bool dry_run = false;
+  std::string metrics; ///< HOST:PORT, empty = none
+};
+
+struct run_options {
+  std::string scenario;
+  std::string keep; ///< directory that is kept with everything of the run; empty = none
+  std::string metrics;
+  std::optional<policy> how; ///< instead of the scenario's
+};
+
+struct version_options {};
+
+struct options {
+  std::string cluster_file;
+  output_format out = output_format::table;
+  std::string trace_file; ///< empty = none
+  std::variant<
+    status_options, vm_start_options, vm_stop_options, vm_list_options, plan_options,
+    migrate_options, evacuate_options, run_options, version_options>
+    command;
+};
+
+/// What parsing ended in: options, or a text to print and the code to exit with (help, an error).
+struct printed_exit {
+  std::string text;
+  bool is_error = false;
+};
+
+std::variant<options, printed_exit> parse_options(int argc, const char* const* argv);
+
+} // namespace drover

@@ -1,0 +1,94 @@
+#include "runtime/program/options.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace drover;
+
+namespace {
+
+std::variant<options, printed_exit> parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "drover");
+  return parse_options(static_cast<int>(words.size()), words.data());
+}
+
+template <class T>
+T command_of(std::vector<const char*> words) {
+  auto parsed = parse(std::move(words));
+  if (auto* bad = std::get_if<printed_exit>(&parsed))
+    FAIL(bad->text);
+  return std::get<T>(std::get<options>(parsed).command);
+}
+
+} // namespace
+
+TEST_CASE("evacuate takes its flags before and after the node", "[options]") {
+  const auto e = command_of<evacuate_options>(
+    {"--cluster", "c.json", "evacuate", "n1", "--to", "n2", "--to", "n3", "--policy", "claim",
+     "--max-streams", "4", "--max-prepare", "16", "--dry-run"});
+  CHECK(e.node == node_id{"n1"});
+  CHECK(e.to == std::vector<node_id>{node_id{"n2"}, node_id{"n3"}});
+  CHECK(e.how == policy::claim);
+  CHECK(e.streams_max == 4U);
+  CHECK(e.prepare_max == 16U);
+  CHECK(e.dry_run);
+}
+
+TEST_CASE("global flags may stand after the command", "[options]") {
+  auto parsed = parse({"status", "n2", "--cluster", "c.json", "-o", "json", "--trace", "t"});
+  REQUIRE(std::holds_alternative<options>(parsed));
+  const auto& o = std::get<options>(parsed);
+  CHECK(o.out == output_format::json);
+  CHECK(o.cluster_file == "c.json");
+  CHECK(o.trace_file == "t");
+  CHECK(std::get<status_options>(o.command).node == node_id{"n2"});
+}
+
+TEST_CASE("the other commands are read", "[options]") {
+  CHECK(command_of<migrate_options>({"--cluster", "c", "migrate", "105", "n2"}).vm == vm_id{105});
+  CHECK(
+    command_of<vm_start_options>({"--cluster", "c", "vm", "start", "100", "101"}).vms.size() == 2);
+  CHECK(command_of<vm_stop_options>({"--cluster", "c", "vm", "stop", "100"}).vms.size() == 1);
+  CHECK_FALSE(command_of<vm_list_options>({"--cluster", "c", "vm", "list"}).node);
+  CHECK(command_of<plan_options>({"--cluster", "c", "plan", "n1"}).to.empty());
+  CHECK(command_of<run_options>({"run", "s.json", "--keep", "d"}).keep == "d");
+  command_of<version_options>({"version"});
+}
+
+TEST_CASE("what is wrong with the command line is said in one line", "[options]") {
+  const std::vector<std::vector<const char*>> wrong{
+    {},
+    {"evacuat", "n1"},
+    {"status"},
+    {"--cluster", "c", "evacuate"},
+    {"--cluster", "c", "evacuate", "n1", "--policy", "fast"},
+    {"--cluster", "c", "evacuate", "n1", "--max-streams", "0"},
+    {"--cluster", "c", "evacuate", "n1", "--max-streams", "many"},
+    {"--cluster", "c", "migrate", "7", "n2"},
+    {"--cluster", "c", "migrate", "105"},
+    {"--cluster", "c", "vm"},
+    {"--cluster", "c", "vm", "start", "abc"},
+    {"--cluster", "c", "status", "-o", "yaml"},
+    {"--cluster"},
+    {"run"},
+    {"--cluster", "c", "status", "--no-such-flag"}};
+  for (const auto& words : wrong) {
+    const auto parsed = parse(words);
+    REQUIRE(std::holds_alternative<printed_exit>(parsed));
+    const auto& exit = std::get<printed_exit>(parsed);
+    INFO(exit.text);
+    CHECK(exit.is_error);
+    CHECK(exit.text.substr(0, 8) == "drover: ");
+    CHECK(std::count(exit.text.begin(), exit.text.end(), '\n') == 1);
+  }
+  const auto policy_error =
+    std::get<printed_exit>(parse({"--cluster", "c", "evacuate", "n1", "--policy", "fast"}));
+  CHECK(policy_error.text.find("check, nocheck, claim, ticket") != std::string::npos);
+}
+
+TEST_CASE("help is printed and is no error", "[options]") {
+  for (const auto& words : std::vector<std::vector<const char*>>{{"--help"}, {"--help-all"}}) {
+    const auto exit = std::get<printed_exit>(parse(words));
+    CHECK_FALSE(exit.is_error);
+    CHECK(exit.text.find("evacuate") != std::string::npos);
+  }
+}
