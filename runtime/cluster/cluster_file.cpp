@@ -1,0 +1,164 @@
+#include "runtime/cluster/cluster_file.hpp"
+
+#include "runtime/cluster/checked_values.hpp"
+#include "runtime/cluster/text_file.hpp"
+#include "runtime/wire/json_reader.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace drover {
+namespace {
+
+constexpr std::uint32_t limit_max = 100000;
+constexpr std::size_t run_dir_max = socket_path_max - longest_socket_name.size();
+
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
+}
+
+std::uint32_t read_limit(
+  wire::object_reader& from, const std::string& key, std::uint32_t fallback) {
+  return read_number(from, key, fallback, 1, limit_max);
+}
+
+cluster_limits read_limits(wire::object_reader& root) {
+  cluster_limits limits;
+  if (!root.look("limits"))
+    return limits;
+  auto from = root.object("limits");
+  limits.cluster = read_limit(from, "cluster", limits.cluster);
+  limits.prepare = read_limit(from, "prepare", limits.prepare);
+  limits.inbound = read_limit(from, "inbound", limits.inbound);
+  limits.streams = read_limit(from, "streams", limits.streams);
+  limits.windows = read_limit(from, "windows", limits.windows);
+  from.refuse_unknown();
+  return limits;
+}
+
+node_limits read_node_limits(wire::object_reader& node, const cluster_limits& of_cluster) {
+  node_limits limits{of_cluster.prepare, of_cluster.inbound, of_cluster.streams};
+  if (!node.look("limits"))
+    return limits;
+  auto from = node.object("limits");
+  limits.prepare = read_limit(from, "prepare", limits.prepare);
+  limits.inbound = read_limit(from, "inbound", limits.inbound);
+  limits.streams = read_limit(from, "streams", limits.streams);
+  from.refuse_unknown();
+  return limits;
+}
+
+/// The run directories that are taken already, and by whom.
+using taken_places = std::map<std::filesystem::path, std::string>;
+
+void read_run_dir(
+  wire::object_reader& from, const std::filesystem::path& directory, taken_places& taken,
+  cluster_node& node) {
+  node.run_dir = read_path(from, "run_dir", directory);
+  if (!from.good())
+    return;
+  const auto length = node.run_dir.native().size();
+  if (length > run_dir_max)
+    from.refuse(
+      "run_dir", "is " + std::to_string(length) + " bytes long (" + node.run_dir.string() +
+                   "), at most " + std::to_string(run_dir_max) +
+                   " leave room for the sockets in it");
+  if (const auto [place, is_new] = taken.emplace(node.run_dir, node.node.value); !is_new)
+    from.refuse("run_dir", "is node " + place->second + "'s already; each node needs its own");
+}
+
+cluster_node read_node(
+  wire::object_reader& from, const std::string& name, const std::filesystem::path& directory,
+  const cluster_limits& limits, taken_places& taken) {
+  cluster_node node;
+  node.node = node_id{name};
+  if (const auto why_not = node_name_objection(name); !why_not.empty())
+    from.refuse("", why_not);
+  read_word(from, "link", "process", {"process"});
+  read_run_dir(from, directory, taken, node);
+  node.memory_bytes = read_byte_size(from, "memory");
+  node.reserve_bytes = read_byte_size(from, "reserve", 0);
+  if (node.memory_bytes == 0)
+    from.refuse("memory", "a node needs memory for guests");
+  if (node.reserve_bytes >= node.memory_bytes)
+    from.refuse("reserve", "leaves no memory for guests");
+  node.migration_address = from.optional("migration_address", node.migration_address);
+  if (!is_address(node.migration_address))
+    from.refuse(
+      "migration_address",
+      "expected a numeric address like \"192.0.2.7\", found \"" + node.migration_address + "\"");
+  node.limits = read_node_limits(from, limits);
+  return node;
+}
+
+void read_nodes(
+  wire::object_reader& root, const std::filesystem::path& directory, cluster_file& file) {
+  if (!root.look("nodes"))
+    root.refuse("nodes", "is missing: an object with a member for each node");
+  taken_places taken;
+  root.each_member("nodes", [&](wire::object_reader& from, const std::string& name) {
+    file.nodes.emplace(node_id{name}, read_node(from, name, directory, file.limits, taken));
+  });
+  if (root.good() && file.nodes.empty())
+    root.refuse("nodes", "a cluster needs at least one node");
+}
+
+void read_storages(
+  wire::object_reader& root, const std::filesystem::path& directory, cluster_file& file) {
+  root.each_member("storages", [&](wire::object_reader& from, const std::string& name) {
+    if (name.empty() || name.find_first_of(":/, ") != std::string::npos)
+      from.refuse("", "a storage's name has no colon, slash, comma or space");
+    cluster_storage storage;
+    storage.path = read_path(from, "path", directory);
+    storage.shared = from.optional("shared", false);
+    file.storages.emplace(name, std::move(storage));
+  });
+}
+
+void read_programs(
+  wire::object_reader& root, const std::filesystem::path& directory, cluster_file& file) {
+  file.accel = read_word(root, "accel", file.accel, {"auto", "tcg", "kvm"});
+  if (root.look("agent"))
+    file.agent = read_path(root, "agent", directory);
+  file.qemu = root.optional("qemu", file.qemu);
+  if (file.qemu.find('/') != std::string::npos || file.qemu.empty())
+    file.qemu = read_path(root, "qemu", directory).string();
+}
+
+} // namespace
+
+result<cluster_file> parse_cluster_file(
+  std::string_view text, const std::string& origin, const std::filesystem::path& directory) {
+  const auto document = wire::parse_json(text);
+  if (!document)
+    return tl::unexpected<error>(in_file(document.error(), origin));
+  wire::object_reader root(*document, "");
+  cluster_file file;
+  file.name = root.required<std::string>("name");
+  if (root.good() && file.name.empty())
+    root.refuse("name", "must not be empty");
+  auto store = root.object("store");
+  read_word(store, "kind", "pmxcfs", {"pmxcfs"});
+  file.store_path = read_path(store, "path", directory);
+  store.refuse_unknown();
+  file.limits = read_limits(root);
+  read_nodes(root, directory, file);
+  read_storages(root, directory, file);
+  read_programs(root, directory, file);
+  if (const auto ok = root.finish(); !ok)
+    return tl::unexpected<error>(in_file(ok.error(), origin));
+  return file;
+}
+
+result<cluster_file> read_cluster_file(const std::filesystem::path& path) {
+  const auto file = read_text_file(path);
+  if (!file)
+    return tl::unexpected<error>(file.error());
+  return parse_cluster_file(file->text, path.string(), file->directory);
+}
+
+} // namespace drover

@@ -1,0 +1,86 @@
+// The cluster file: which nodes there are, how they are reached and how much they may do at once.
+// Rule: parsed strictly (an unknown field is an error), checked once, then a plain value. The
+// format is told field by field in runtime/cluster/README.md.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/ids.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// How much at once; no migration exceeds any of them.
+struct cluster_limits {
+  std::uint32_t cluster = 32; ///< migrations in the whole cluster
+  std::uint32_t prepare = 8;  ///< migrations that leave one node, prepared or streaming
+  std::uint32_t inbound = 8;  ///< migrations that enter one node
+  std::uint32_t streams = 2;  ///< memory streams at one node's uplink
+  std::uint32_t windows = 4;  ///< handovers in the whole cluster
+
+  bool operator==(const cluster_limits&) const = default;
+};
+
+/// Those limits that a node may have of its own.
+struct node_limits {
+  std::uint32_t prepare = 8;
+  std::uint32_t inbound = 8;
+  std::uint32_t streams = 2;
+
+  bool operator==(const node_limits&) const = default;
+};
+
+enum class link_kind : std::uint8_t {
+  process, ///< the agent is a child process on this machine
+};
+
+enum class store_kind : std::uint8_t {
+  pmxcfs, ///< a directory in Proxmox VE's layout: /etc/pve, or a plain one
+};
+
+struct cluster_node {
+  node_id node;
+  link_kind link = link_kind::process;
+  std::filesystem::path run_dir;   ///< absolute; this node's alone
+  std::uint64_t memory_bytes = 0;  ///< for guests and host
+  std::uint64_t reserve_bytes = 0; ///< of it, for the host
+  /// Numeric address at which this node takes memory streams.
+  std::string migration_address = "127.0.0.1";
+  node_limits limits; ///< the cluster's where the node has none of its own
+};
+
+struct cluster_storage {
+  std::filesystem::path path; ///< absolute
+  /// Every node sees the same files; otherwise a VM with a disk there cannot move.
+  bool shared = false;
+};
+
+struct cluster_file {
+  std::string name;
+  store_kind store = store_kind::pmxcfs;
+  std::filesystem::path store_path; ///< absolute
+  std::map<node_id, cluster_node> nodes;
+  cluster_limits limits;
+  std::map<std::string, cluster_storage> storages;
+  std::string accel = "auto"; ///< auto, tcg, kvm
+  /// drover-agent; empty = beside the running program.
+  std::filesystem::path agent;
+  std::string qemu = "qemu-system-x86_64"; ///< a name is searched in PATH
+};
+
+/// Longest name of a socket in a run directory, and what a socket's path may be long (sun_path).
+inline constexpr std::string_view longest_socket_name = "/999999999.serial0";
+inline constexpr std::size_t socket_path_max = 107;
+
+/// `origin` names the file in errors; relative paths begin at `directory`. Errors are `invalid`:
+/// "lab.json: /nodes/n1/memory: expected ...".
+result<cluster_file> parse_cluster_file(
+  std::string_view text, const std::string& origin, const std::filesystem::path& directory);
+
+result<cluster_file> read_cluster_file(const std::filesystem::path& path);
+
+} // namespace drover
