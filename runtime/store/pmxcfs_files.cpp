@@ -95,17 +95,12 @@ result<std::map<vm_id, node_id>> pmxcfs_files::read_places() const {
   seen.insert(second->begin(), second->end());
   for (const auto& [vm, nodes] : seen) {
     const auto again = second->find(vm);
-    const bool agreed = again != second->end() && again->second == nodes;
-    if (agreed && nodes.size() > 1)
-      return call.failure(
-        errc::invalid,
-        "VM " + to_string(vm) + " has a config on " + nodes.begin()->value + " and on " +
-          nodes.rbegin()->value,
-        directory_.config(vm, *nodes.rbegin()));
-    if (agreed) {
+    if (again != second->end() && again->second == nodes && nodes.size() == 1) {
       out.emplace(vm, *nodes.begin());
       continue;
     }
+    if (auto single = refuse_two_places(call, vm); !single)
+      return tl::unexpected(single.error());
     const auto owner = read_owner(vm);
     if (!owner)
       return tl::unexpected(owner.error());
@@ -115,10 +110,28 @@ result<std::map<vm_id, node_id>> pmxcfs_files::read_places() const {
   return out;
 }
 
+result<done> pmxcfs_files::refuse_two_places(const file_call& call, vm_id vm) const {
+  // A pmxcfs lets it never happen, and without a guard a VM that moves looks just like it.
+  if (directory_.kind() == directory_kind::replicated)
+    return done{};
+  const writers_guard guard(directory_);
+  const auto found = scan();
+  if (!found)
+    return call.failure(found.error(), directory_.nodes());
+  const auto place = found->find(vm);
+  if (place == found->end() || place->second.size() == 1)
+    return done{};
+  const auto& first = *place->second.begin();
+  const auto& last = *place->second.rbegin();
+  return call.failure(
+    errc::invalid,
+    "VM " + to_string(vm) + " has a config on " + first.value + " and on " + last.value,
+    directory_.config(vm, last));
+}
+
 result<std::optional<node_id>> pmxcfs_files::read_owner(vm_id vm) const {
   const auto call = begin(file_access::read, "read the owner of VM " + to_string(vm));
-  // Twice, because a VM that moves to a node that was already looked at is missed once.
-  for (int sweep = 0; sweep < 2; ++sweep) {
+  const auto sweep = [&]() -> result<std::optional<node_id>> {
     const auto nodes = node_names();
     if (!nodes)
       return call.failure(nodes.error(), directory_.nodes());
@@ -130,8 +143,17 @@ result<std::optional<node_id>> pmxcfs_files::read_owner(vm_id vm) const {
       if (*there)
         return node;
     }
+    return std::optional<node_id>{};
+  };
+  // A VM that moves to a node that was already looked at is missed, so only what is missed again
+  // and again is not there; with the writers of a plain directory kept out, once is enough.
+  auto owner = sweep();
+  const int repeats = directory_.kind() == directory_kind::plain ? 1 : 3;
+  for (int repeat = 0; repeat < repeats && owner && !*owner; ++repeat) {
+    const writers_guard guard(directory_);
+    owner = sweep();
   }
-  return std::optional<node_id>{};
+  return owner;
 }
 
 // -- records -------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ private:
   result<done> create_plain(
     const file_call& call, const cluster_directory::path& file, const std::string& text,
     vm_id vm) const;
+  result<done> refuse_two_places(const file_call& call, vm_id vm) const;
   result<done> refuse_used_number(const file_call& call, vm_id vm) const;
   file_calls::status rename_into(
     const cluster_directory::path& from, const cluster_directory::path& to) const;

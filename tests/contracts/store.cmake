@@ -1,0 +1,8 @@
+add_library(drover_store_contract STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/store_contract.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/store_contract_order.cpp)
+target_link_libraries(drover_store_contract PUBLIC drover_catch drover_store)
+
+drover_test(store_pmxcfs_contract_test contracts
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_pmxcfs_contract_test.cpp
+  LINK drover_store_contract)
