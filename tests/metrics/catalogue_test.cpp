@@ -16,6 +16,7 @@
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace drover;
 
@@ -39,6 +40,20 @@ std::set<std::string> readme_rows() {
     if (line.rfind("| `drover_", 0) == 0)
       rows.insert(line);
   return rows;
+}
+
+/// The queries of the README's promql block, one a line.
+std::vector<std::string> readme_queries() {
+  std::ifstream file{std::string{DROVER_SOURCE} + "/metrics/README.md"};
+  std::vector<std::string> queries;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("```", 0) == 0)
+      inside = line == "```promql";
+    else if (inside && line.rfind("#", 0) != 0)
+      queries.push_back(line);
+  }
+  return queries;
 }
 
 std::string exposed_by_samples() {
@@ -152,4 +167,24 @@ TEST_CASE("promtool finds no fault with what is exposed", "[metrics]") {
 TEST_CASE("promtool would find a counter without its suffix", "[metrics]") {
   const temporary_file page{"# HELP drover_x X.\n# TYPE drover_x counter\ndrover_x 1\n"};
   CHECK(run("timeout 30 promtool check metrics < " + page.path()).exit_code != 0);
+}
+
+TEST_CASE("the readme's queries are valid and ask for series that exist", "[metrics]") {
+  const auto queries = readme_queries();
+  REQUIRE(queries.size() >= 3);
+  const auto page = exposed_by_samples();
+  std::string rules = "groups:\n- name: readme\n  rules:\n";
+  for (const auto& query : queries) {
+    INFO(query);
+    rules += "  - record: readme:query\n    expr: '" + query + "'\n    labels: {number: '" +
+             std::to_string(rules.size()) + "'}\n";
+    const auto begin = query.find("drover_");
+    REQUIRE(begin != std::string::npos);
+    const auto end = query.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", begin);
+    CHECK(page.find("\n" + query.substr(begin, end - begin)) != std::string::npos);
+  }
+  const temporary_file file{rules};
+  const auto checked = run("timeout 30 promtool check rules " + file.path());
+  INFO(checked.output);
+  CHECK(checked.exit_code == 0);
 }
