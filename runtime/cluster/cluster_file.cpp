@@ -12,44 +12,12 @@
 namespace drover {
 namespace {
 
-constexpr std::uint32_t limit_max = 100000;
 constexpr std::size_t run_dir_max = socket_path_max - longest_socket_name.size();
 
 bool is_address(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   return inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
          inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
-}
-
-std::uint32_t read_limit(
-  wire::object_reader& from, const std::string& key, std::uint32_t fallback) {
-  return read_number(from, key, fallback, 1, limit_max);
-}
-
-cluster_limits read_limits(wire::object_reader& root) {
-  cluster_limits limits;
-  if (!root.look("limits"))
-    return limits;
-  auto from = root.object("limits");
-  limits.cluster = read_limit(from, "cluster", limits.cluster);
-  limits.prepare = read_limit(from, "prepare", limits.prepare);
-  limits.inbound = read_limit(from, "inbound", limits.inbound);
-  limits.streams = read_limit(from, "streams", limits.streams);
-  limits.windows = read_limit(from, "windows", limits.windows);
-  from.refuse_unknown();
-  return limits;
-}
-
-node_limits read_node_limits(wire::object_reader& node, const cluster_limits& of_cluster) {
-  node_limits limits{of_cluster.prepare, of_cluster.inbound, of_cluster.streams};
-  if (!node.look("limits"))
-    return limits;
-  auto from = node.object("limits");
-  limits.prepare = read_limit(from, "prepare", limits.prepare);
-  limits.inbound = read_limit(from, "inbound", limits.inbound);
-  limits.streams = read_limit(from, "streams", limits.streams);
-  from.refuse_unknown();
-  return limits;
 }
 
 /// The run directories that are taken already, and by whom.
@@ -145,7 +113,7 @@ result<cluster_file> parse_cluster_file(
   read_word(store, "kind", "pmxcfs", {"pmxcfs"});
   file.store_path = read_path(store, "path", directory);
   store.refuse_unknown();
-  file.limits = read_limits(root);
+  file.limits = read_cluster_limits(root);
   read_nodes(root, directory, file);
   read_storages(root, directory, file);
   read_programs(root, directory, file);

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include "runtime/cluster/limits.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -13,26 +14,6 @@
 #include <string_view>
 
 namespace drover {
-
-/// How much at once; no migration exceeds any of them.
-struct cluster_limits {
-  std::uint32_t cluster = 32; ///< migrations in the whole cluster
-  std::uint32_t prepare = 8;  ///< migrations that leave one node, prepared or streaming
-  std::uint32_t inbound = 8;  ///< migrations that enter one node
-  std::uint32_t streams = 2;  ///< memory streams at one node's uplink
-  std::uint32_t windows = 4;  ///< handovers in the whole cluster
-
-  bool operator==(const cluster_limits&) const = default;
-};
-
-/// Those limits that a node may have of its own.
-struct node_limits {
-  std::uint32_t prepare = 8;
-  std::uint32_t inbound = 8;
-  std::uint32_t streams = 2;
-
-  bool operator==(const node_limits&) const = default;
-};
 
 enum class link_kind : std::uint8_t {
   process, ///< the agent is a child process on this machine

@@ -1,0 +1,42 @@
+// "When this has happened": an event of the trace with some of its fields. Rule: pure; the event's
+// name and its fields are checked when the scenario is read, because a misspelt one would never
+// come.
+#pragma once
+
+#include "runtime/base/trace.hpp"
+#include "runtime/wire/json_reader.hpp"
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace drover {
+
+/// {"event": "phase_changed", "vm": 105, "to": "streaming", "count": 3}
+struct event_condition {
+  std::string event;
+  std::map<std::string, nlohmann::json> fields; ///< each must be equal
+  std::uint32_t count = 1;                      ///< which of these events, from 1
+};
+
+event_condition read_event_condition(wire::object_reader& from);
+
+/// Looks at one event of the trace.
+bool fits(const event_condition& condition, const trace_event& event);
+
+/// Counts; true once, at the event that fulfils the condition.
+class event_counter {
+public:
+  explicit event_counter(event_condition condition) : condition_(std::move(condition)) {}
+  bool take(const trace_event& event) {
+    return seen_ < condition_.count && fits(condition_, event) && ++seen_ == condition_.count;
+  }
+  const event_condition& condition() const { return condition_; }
+
+private:
+  event_condition condition_;
+  std::uint32_t seen_ = 0;
+};
+
+} // namespace drover
