@@ -45,7 +45,7 @@ const std::vector<layer>& layers() {
     {"runtime/cluster", {"runtime/base", "runtime/wire"}, {"nlohmann"}},
     {"actors", actor_project, {"nlohmann", "fmt"}},
     {"metrics", {"runtime/base"}, {"prometheus"}},
-    {"runtime/program", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI"}},
+    {"runtime/program", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus"}},
     {"runtime/scenario", all_parts, {"nlohmann", "caf", "asio", "fmt"}},
     {"runtime/bin", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus"}},
     {"tests", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus", "catch2"}},

@@ -126,6 +126,24 @@ TEST_CASE("lambdas count for the function that holds them", "[tidy]") {
   CHECK(check_functions({"a/x.cpp", "void f() {\n" + inner + inner + "}\n"}).size() == 1);
 }
 
+TEST_CASE("a table inside a function counts with its first and last line", "[tidy]") {
+  const auto around = [](const std::string& open, std::size_t rows, const std::string& close) {
+    std::string text = "void f() {\n  " + open + "\n";
+    for (std::size_t i = 0; i < rows; ++i)
+      text += "    {1, {2}, \"a\"},\n";
+    return text + "  " + close + "\n";
+  };
+  const auto size = [](const std::string& text) {
+    return check_functions({"a/x.cpp", text}).size();
+  };
+  CHECK(size(around("const std::vector<row> rows{", 90, "};\n  step();\n}")) == 0);
+  CHECK(size(around("judge(g,\n  {", 90, "});\n}")) == 0);
+  CHECK(size(around("const rows all = {", 90, "};\n}")) == 0);
+  CHECK(size(around("const rows all = {", 90, "};\n" + function_of(70, "if (a)") + "}")) == 1);
+  CHECK(size(around("if (a) {", 90, "}\n}")) == 1);
+  CHECK(size(around("const auto g = [] (int a) {", 90, "};\n}")) == 1);
+}
+
 TEST_CASE("a banned call is found in code, not in comments or strings", "[tidy]") {
   judge(
     bans_only, {{"actors/x.cpp", "auto t = std::chrono::steady_clock::now();\n", "clock"},

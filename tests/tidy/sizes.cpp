@@ -34,6 +34,7 @@ public:
 private:
   struct scope {
     bool function = false;
+    bool table = false; ///< the outermost braces of data inside a function
     std::size_t begin = 0;
     int outer_parens = 0;
     /// The statement that goes on after a braced initializer; empty for other scopes.
@@ -77,12 +78,25 @@ private:
                               head_.back() == '_' || head_.back() == '>');
   }
 
+  /// Data in braces: `cases{`, `= {`, `return {`, `judge(f, {`.
+  bool is_data() const {
+    const auto head = trim(head_);
+    return is_initializer() || has_suffix(head, "return") ||
+           (!head.empty() && std::string_view{"=(,"}.find(head.back()) != std::string_view::npos);
+  }
+
+  bool inside(bool scope::*kind) const {
+    return std::any_of(scopes_.begin(), scopes_.end(), [kind](const auto& s) { return s.*kind; });
+  }
+
   void open() {
-    const bool inside =
-      std::any_of(scopes_.begin(), scopes_.end(), [](const auto& s) { return s.function; });
     const bool initializer = is_initializer();
+    const bool function = !inside(&scope::function) && !initializer && is_signature(head_);
+    const bool table = inside(&scope::function) && !inside(&scope::table) && is_data();
+    if (function)
+      table_lines_ = 0;
     scopes_.push_back(
-      {!inside && !initializer && is_signature(head_), head_begin_, parens_,
+      {function, table, table ? line_ : head_begin_, parens_,
        initializer ? head_ + "{}" : std::string{}});
     head_.clear();
     parens_ = 0;
@@ -97,7 +111,9 @@ private:
     head_ = closed.head_before;
     if (!head_.empty())
       head_begin_ = closed.begin;
-    const auto lines = line_ - closed.begin + 1;
+    if (closed.table && line_ > closed.begin)
+      table_lines_ += line_ - closed.begin - 1;
+    const auto lines = line_ - closed.begin + 1 - table_lines_;
     if (closed.function && lines > function_lines_max)
       found_.push_back(
         {file_.path, closed.begin, "function size",
@@ -119,6 +135,7 @@ private:
   std::string head_; ///< the statement so far
   std::size_t head_begin_ = 1;
   std::size_t line_ = 1;
+  std::size_t table_lines_ = 0; ///< of the current function
   int parens_ = 0;
   bool directive_ = false;
   char last_ = '\0';
