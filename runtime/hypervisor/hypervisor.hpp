@@ -1,7 +1,8 @@
 // Port: the running VMs of one node.
 //
 // What every driver promises:
-// - answers come by callback on the loop's thread, never inside the call; every call ends within its
+// - answers come by callback on the loop's thread, never inside the call; every call ends within
+// its
 //   own stated time, with `timeout` when QEMU does not answer;
 // - the end of a migration comes as an event (hypervisor_events), nothing polls for it;
 // - a QEMU outlives the driver: a new driver finds it again in the run directory (`attach`) and
@@ -53,7 +54,8 @@ struct listening {
   std::string token;
 };
 
-/// How a running VM differs from others that matter for a move; from the config it was started with.
+/// How a running VM differs from others that matter for a move; from the config it was started
+/// with.
 struct machine_budget {
   std::uint32_t downtime_limit_ms = 0;
   std::uint64_t bandwidth_bytes_per_s = 0;
@@ -111,7 +113,8 @@ public:
   virtual void open_door(vm_id vm, epoch number, callback<listening> answer) = 0;
   /// Source: connects to the door, hands the connection to QEMU and starts the stream. Answered
   /// when QEMU has begun; asked again under the same number while it streams or has ended: success.
-  virtual void stream(vm_id vm, epoch number, const listening& door, const stream_limits& limits,
+  virtual void stream(
+    vm_id vm, epoch number, const listening& door, const stream_limits& limits,
     callback<done> answer) = 0;
   virtual void set_downtime_limit(vm_id vm, std::uint32_t limit_ms, callback<done> answer) = 0;
   /// Source, before the switchover only: `refused` when the vCPUs have stopped already.

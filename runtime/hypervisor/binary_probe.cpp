@@ -1,0 +1,175 @@
+#include "runtime/hypervisor/binary_probe.hpp"
+
+#include "runtime/hypervisor/qmp_session.hpp"
+#include "runtime/hypervisor/spawn.hpp"
+#include "runtime/hypervisor/unique_fd.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <poll.h>
+#include <sstream>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+namespace drover {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int probe_deadline_ms = 20'000;
+constexpr std::size_t output_bytes_max = 4U << 20U;
+
+void take_machines(const json& list, binary_facts& facts) {
+  for (const auto& m : list) {
+    const auto name = m.value("name", std::string{});
+    facts.machines.insert(name);
+    if (const auto alias = m.value("alias", std::string{}); !alias.empty())
+      facts.aliases[alias] = name;
+  }
+}
+
+void take_capabilities(const json& list, binary_facts& facts) {
+  for (const auto& c : list)
+    facts.migration_capabilities.insert(c.value("capability", std::string{}));
+}
+
+/// The file that would be started, and what it looks like now; empty when there is none.
+std::string stamp_of(const std::string& binary) {
+  const auto look = [](const std::string& path) -> std::string {
+    struct stat s {};
+    if (::stat(path.c_str(), &s) != 0 || ::access(path.c_str(), X_OK) != 0)
+      return {};
+    std::ostringstream out;
+    out << path << ' ' << s.st_ino << ' ' << s.st_size << ' ' << s.st_mtim.tv_sec << '.'
+        << s.st_mtim.tv_nsec;
+    return out.str();
+  };
+  if (binary.find('/') != std::string::npos)
+    return look(binary);
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "/usr/bin");
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (auto stamp = look(folder + "/" + binary); !stamp.empty())
+      return stamp;
+  return {};
+}
+
+struct pipe_pair {
+  unique_fd read_end;
+  unique_fd write_end;
+};
+
+pipe_pair make_pipe() {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return {};
+  return {unique_fd(ends[0]), unique_fd(ends[1])};
+}
+
+std::string read_until_end(int fd) {
+  std::string all;
+  std::array<char, 65536> buffer{};
+  while (all.size() < output_bytes_max) {
+    pollfd wait{fd, POLLIN, 0};
+    if (::poll(&wait, 1, probe_deadline_ms) <= 0)
+      break;
+    const auto n = ::read(fd, buffer.data(), buffer.size());
+    if (n <= 0)
+      break;
+    all.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  return all;
+}
+
+result<binary_facts> run_probe(const std::string& binary) {
+  auto input = make_pipe();
+  auto output = make_pipe();
+  if (!input.write_end || !output.read_end)
+    return fail(errc::retry, "cannot make a pipe");
+  const auto pid = spawn(
+    {{binary, "-machine", "none", "-nodefaults", "-no-user-config", "-display", "none", "-accel",
+      "tcg,tb-size=1", "-qmp", "stdio"},
+     input.read_end.get(),
+     output.write_end.get(),
+     -1,
+     {}});
+  input.read_end.reset();
+  output.write_end.reset();
+  if (!pid)
+    return tl::unexpected(pid.error());
+  // A reader that is already gone would raise SIGPIPE; the pipe holds these few bytes in any case,
+  // and our end of the reading side keeps it open no longer than the child lives.
+  const std::string commands = R"({"execute":"qmp_capabilities","id":0}
+{"execute":"query-machines","id":1}
+{"execute":"query-migrate-capabilities","id":2}
+{"execute":"quit","id":3}
+)";
+  struct sigaction ignore {};
+  struct sigaction before {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignore, &before);
+  const auto written = ::write(input.write_end.get(), commands.data(), commands.size());
+  ::sigaction(SIGPIPE, &before, nullptr);
+  const auto text = written > 0 ? read_until_end(output.read_end.get()) : std::string{};
+  ::kill(*pid, SIGKILL);
+  while (::waitpid(*pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  auto facts = read_binary_facts(text);
+  if (!facts)
+    return fail(errc::refused, binary + " does not answer as a QEMU", facts.error().what);
+  return facts;
+}
+
+} // namespace
+
+std::string binary_facts::canonical_machine(std::string_view machine) const {
+  const std::string name{machine.empty() ? "pc" : machine};
+  if (const auto alias = aliases.find(name); alias != aliases.end())
+    return alias->second;
+  return machines.contains(name) ? name : std::string{};
+}
+
+result<binary_facts> read_binary_facts(std::string_view qmp_output) {
+  binary_facts facts;
+  std::istringstream lines{std::string{qmp_output}};
+  for (std::string line; std::getline(lines, line);) {
+    const auto message = json::parse(line, nullptr, false);
+    if (!message.is_object())
+      return fail(errc::invalid, "not QMP", line.substr(0, 80));
+    const auto version = json::json_pointer("/QMP/version/qemu");
+    if (message.contains(version)) {
+      const auto& v = message.at(version);
+      facts.version = std::to_string(v.value("major", 0)) + "." +
+                      std::to_string(v.value("minor", 0)) + "." +
+                      std::to_string(v.value("micro", 0));
+    }
+    const auto answer = message.find("return");
+    if (answer == message.end() || !answer->is_array())
+      continue;
+    if (message.value("id", 0) == 1)
+      take_machines(*answer, facts);
+    if (message.value("id", 0) == 2)
+      take_capabilities(*answer, facts);
+  }
+  if (facts.version.empty() || facts.machines.empty())
+    return fail(errc::invalid, "no list of machines");
+  return facts;
+}
+
+const result<binary_facts>& binary_probe::facts() {
+  const auto now = stamp_of(binary_);
+  if (now.empty()) {
+    stamp_.clear();
+    facts_ = fail(errc::refused, "QEMU is not installed here", binary_);
+  } else if (now != stamp_) {
+    facts_ = run_probe(binary_);
+    stamp_ = facts_ ? now : std::string{};
+  }
+  return facts_;
+}
+
+} // namespace drover

@@ -1,0 +1,42 @@
+// What a QEMU binary can do, asked of the binary itself: one short run without a machine. Rule:
+// asked once per binary (about 30 ms), and again when the file has changed, so that an upgrade
+// under a living agent is noticed. Blocks that long; nothing in a pause needs it.
+#pragma once
+
+#include "runtime/base/error.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+struct binary_facts {
+  std::string version; ///< "7.2.22"
+  /// Versioned names, and the aliases `pc`, `q35` that change their meaning with every release.
+  std::set<std::string> machines;
+  std::map<std::string, std::string> aliases;
+  std::set<std::string> migration_capabilities;
+
+  /// The versioned name; empty = unknown to this binary. An empty `machine` is the default `pc`.
+  std::string canonical_machine(std::string_view machine) const;
+};
+
+/// From the lines that a QMP connection answered to the probe's commands.
+result<binary_facts> read_binary_facts(std::string_view qmp_output);
+
+class binary_probe {
+public:
+  explicit binary_probe(std::string binary) : binary_(std::move(binary)) {}
+
+  /// Error `refused` when the binary is missing or is no QEMU.
+  const result<binary_facts>& facts();
+
+private:
+  std::string binary_;
+  std::string stamp_; ///< what the file looked like when it was asked
+  result<binary_facts> facts_;
+};
+
+} // namespace drover

@@ -1,0 +1,158 @@
+#include "runtime/hypervisor/machine_process.hpp"
+
+#include "runtime/hypervisor/spawn.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <sstream>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+namespace drover {
+
+namespace {
+
+// glibc 2.36 declares both in <sys/pidfd.h> without C linkage, so that C++ cannot link them.
+int pidfd_open(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+void pidfd_send_signal(int handle, int signal) {
+  ::syscall(SYS_pidfd_send_signal, handle, signal, nullptr, 0);
+}
+
+/// Bound and listening before QEMU starts, so that nobody has to wait for the file to appear: a
+/// connection made now is served as soon as QEMU is up, and closed if it never gets there.
+result<unique_fd> listen_at(const std::filesystem::path& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof address.sun_path)
+    return fail(errc::invalid, "path is too long for a unix socket", path.native());
+  std::memcpy(address.sun_path, path.c_str(), path.native().size());
+  ::unlink(path.c_str());
+  unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  constexpr int waiting_clients = 8;
+  if (
+    !fd || ::fchmod(fd.get(), 0600) != 0 ||
+    ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+    ::listen(fd.get(), waiting_clients) != 0)
+    return fail(
+      errc::refused, std::string("cannot make a control socket: ") + std::strerror(errno),
+      path.native());
+  return fd;
+}
+
+std::vector<std::string> words_of(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(in, word, '\0');)
+    words.push_back(word);
+  return words;
+}
+
+/// The process is the QEMU of this pid file: its command line names the file.
+bool is_machine_of(pid_t pid, const std::filesystem::path& pid_file) {
+  const auto words = words_of(pid);
+  const auto at = std::find(words.begin(), words.end(), "-pidfile");
+  return at != words.end() && std::next(at) != words.end() && *std::next(at) == pid_file.native();
+}
+
+} // namespace
+
+machine_process::machine_process(asio::io_context& loop, pid_t pid, unique_fd handle, gone on_gone)
+  : pid_(pid), handle_(loop, handle.release()), on_gone_(std::move(on_gone)) {}
+
+result<std::shared_ptr<machine_process>> machine_process::launch(
+  asio::io_context& loop, const run_files& files, const std::vector<std::string>& argv,
+  std::vector<unique_fd> taps, gone on_gone) {
+  auto control = listen_at(files.control());
+  auto rescue = control ? listen_at(files.rescue()) : tl::unexpected(control.error());
+  if (!rescue)
+    return tl::unexpected(rescue.error());
+  const unique_fd log(
+    ::open(files.log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  if (!log)
+    return fail(
+      errc::refused, std::string("cannot open the log: ") + std::strerror(errno),
+      files.log().native());
+  spawn_request request{argv, -1, log.get(), log.get(), {control->get(), rescue->get()}};
+  for (const auto& tap : taps)
+    request.descriptors.push_back(tap.get());
+  const auto pid = spawn(request);
+  if (!pid)
+    return tl::unexpected(pid.error());
+  unique_fd handle(pidfd_open(*pid));
+  std::shared_ptr<machine_process> self(
+    new machine_process(loop, *pid, std::move(handle), std::move(on_gone)));
+  self->watch();
+  if (auto written = files.write_pid(*pid); !written) {
+    // Without its pid file nobody would ever find it again.
+    self->forget();
+    self->kill();
+    self->reap();
+    return tl::unexpected(written.error());
+  }
+  return self;
+}
+
+result<std::shared_ptr<machine_process>> machine_process::adopt(
+  asio::io_context& loop, const run_files& files, gone on_gone) {
+  const auto pid = files.read_pid();
+  // First the handle, then the look at the command line: the number cannot change its owner
+  // between.
+  unique_fd handle(pid > 0 ? pidfd_open(pid) : -1);
+  if (!handle || !is_machine_of(pid, files.pid())) {
+    if (handle) {
+      siginfo_t ignored{};
+      ::waitid(
+        static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle.get()), &ignored,
+        WEXITED | WNOHANG);
+    }
+    return fail(errc::lost, "its QEMU is gone", files.pid().native());
+  }
+  std::shared_ptr<machine_process> self(
+    new machine_process(loop, pid, std::move(handle), std::move(on_gone)));
+  self->watch();
+  return self;
+}
+
+void machine_process::watch() {
+  handle_.async_wait(
+    asio::posix::stream_descriptor::wait_read,
+    [weak = weak_from_this()](const asio::error_code& failure) {
+      const auto self = weak.lock();
+      if (!self || failure || !self->on_gone_)
+        return;
+      const auto on_gone = std::exchange(self->on_gone_, {});
+      on_gone(self->reap());
+    });
+}
+
+std::string machine_process::reap() {
+  siginfo_t info{};
+  // A QEMU that an earlier agent started is no child of ours: how it ended is not known then.
+  const auto kind = static_cast<idtype_t>(P_PIDFD);
+  while (::waitid(kind, static_cast<id_t>(handle_.native_handle()), &info, WEXITED) != 0)
+    if (errno != EINTR)
+      return "ended";
+  if (info.si_code == CLD_EXITED)
+    return "ended with status " + std::to_string(info.si_status);
+  return "was killed by signal " + std::to_string(info.si_status);
+}
+
+void machine_process::kill() { pidfd_send_signal(handle_.native_handle(), SIGKILL); }
+
+void machine_process::terminate() {
+  pidfd_send_signal(handle_.native_handle(), SIGTERM);
+}
+
+void machine_process::forget() {
+  on_gone_ = {};
+  asio::error_code ignored;
+  handle_.cancel(ignored);
+}
+
+} // namespace drover

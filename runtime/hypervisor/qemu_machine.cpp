@@ -1,0 +1,280 @@
+#include "runtime/hypervisor/qemu_machine.hpp"
+
+#include "runtime/hypervisor/tap.hpp"
+
+#include <utility>
+
+namespace drover {
+
+using nlohmann::json;
+
+namespace {
+
+/// A loaded host starts a hundred QEMUs at once: each may take long to get its turn.
+constexpr milliseconds start_deadline{30'000};
+/// How long an adopted QEMU may keep silent before the rescue socket is tried.
+constexpr milliseconds greeting_deadline{2'000};
+constexpr milliseconds reconnect_delay{200};
+
+std::string word(const json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object.at(key).is_string()
+           ? object.at(key).get<std::string>()
+           : std::string{};
+}
+
+/// Set only where the binary lists them. Events: nothing polls for the end. Return path: the source
+/// is `completed` only when the target has loaded everything. Late activation: the target takes the
+/// locks of shared disks at `cont` only, so that the source can still go on until then.
+json capability_list(
+  const std::set<std::string>& known, std::initializer_list<const char*> wanted) {
+  json list = json::array();
+  for (const auto* name : wanted)
+    if (known.contains(name))
+      list.push_back({{"capability", name}, {"state", true}});
+  return {{"capabilities", std::move(list)}};
+}
+
+} // namespace
+
+qemu_machine::qemu_machine(std::shared_ptr<machine_host> host, vm_id vm)
+  : host_(std::move(host)), vm_(vm), files_(host_->settings.run_dir, vm),
+    reconnect_timer_(host_->loop), end_timer_(host_->loop), progress_timer_(host_->loop),
+    cancel_timer_(host_->loop) {}
+
+// -- start ---------------------------------------------------------------------------------------
+
+std::shared_ptr<qemu_machine> qemu_machine::launch(
+  std::shared_ptr<machine_host> host, launch_plan plan, callback<machine_status> answer) {
+  std::shared_ptr<qemu_machine> self(new qemu_machine(std::move(host), plan.vm));
+  self->config_ = plan.config;
+  self->capabilities_ = plan.capabilities;
+  if (plan.number > epoch{})
+    self->mark_ = {plan.number, stream_role::target};
+  self->join_start(std::move(answer));
+  auto begun = self->start_process(plan);
+  if (begun)
+    begun = self->connect();
+  if (begun) {
+    self->ask_after_start(plan);
+    return self;
+  }
+  asio::post(self->host_->loop, [self, why = begun.error()] {
+    if (self->host_->is_open)
+      self->fail_start(why);
+  });
+  return self;
+}
+
+result<void> qemu_machine::start_process(const launch_plan& plan) {
+  files_.remove_all(run_files::log_file::remove);
+  std::vector<unique_fd> taps;
+  for (const auto& bridge : plan.tap_bridges) {
+    auto tap = open_tap(bridge);
+    if (!tap)
+      return tl::unexpected(tap.error());
+    taps.push_back(std::move(*tap));
+  }
+  if (auto written = files_.write_started(config_); !written)
+    return written;
+  if (mark_.role == stream_role::target)
+    if (auto written = files_.write_stream(mark_); !written)
+      return written;
+  auto process = machine_process::launch(
+    host_->loop, files_, plan.argv, std::move(taps),
+    [weak = weak_from_this()](const std::string& how) {
+      if (const auto self = weak.lock())
+        self->gone(how);
+    });
+  if (!process)
+    return tl::unexpected(process.error());
+  process_ = std::move(*process);
+  return {};
+}
+
+result<void> qemu_machine::connect() {
+  const auto weak = weak_from_this();
+  auto client = qmp_client::connect(
+    host_->loop, files_.control(),
+    {[weak](const qmp_ready&) {
+       if (const auto self = weak.lock(); self && std::exchange(self->owes_hands_, false))
+         self->shake_hands();
+     },
+     [weak](const qmp_event& event) {
+       if (const auto self = weak.lock())
+         self->take_event(event);
+     },
+     [weak](const error&) {
+       if (const auto self = weak.lock())
+         self->lost_connection();
+     }});
+  if (!client)
+    return tl::unexpected(client.error());
+  client_ = std::move(*client);
+  return {};
+}
+
+void qemu_machine::ask_after_start(const launch_plan& plan) {
+  // The client holds these until QEMU is up; its end, should it not get there, comes by the
+  // process.
+  if (plan.number > epoch{})
+    client_->call(
+      "migrate-set-capabilities",
+      capability_list(capabilities_, {"events", "return-path", "late-block-activate"}),
+      start_deadline, [weak = weak_from_this()](const result<json>& set) {
+        if (const auto self = weak.lock(); self && !set)
+          self->started(set);
+      });
+  client_->call(
+    "query-status", nullptr, start_deadline, [weak = weak_from_this()](const result<json>& status) {
+      if (const auto self = weak.lock())
+        self->started(status);
+    });
+}
+
+void qemu_machine::started(const result<json>& status) {
+  if (phase_ != phase::starting)
+    return;
+  if (!status) {
+    // A connection that closed means that the process ends: `gone` tells why, with its log.
+    if (client_ && client_->is_open())
+      fail_start(status.error());
+    return;
+  }
+  run_state_ = word(*status, "status");
+  phase_ = phase::up;
+  answer_all<machine_status>(start_answers_, this->status());
+}
+
+void qemu_machine::fail_start(const error& why) {
+  const auto keep = shared_from_this();
+  if (phase_ != phase::starting)
+    return;
+  phase_ = phase::gone;
+  end_was_asked_ = true;
+  if (process_)
+    process_->kill();
+  auto told = why;
+  told.what = "QEMU did not start: " + why.what;
+  if (!process_) {
+    files_.remove_all(run_files::log_file::keep);
+    host_->remove(vm_);
+  }
+  answer_all<machine_status>(start_answers_, tl::unexpected(told));
+}
+
+// -- a QEMU that is there already
+// ------------------------------------------------------------------
+
+result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
+  std::shared_ptr<machine_host> host, vm_id vm, std::function<void()> known) {
+  std::shared_ptr<qemu_machine> self(new qemu_machine(std::move(host), vm));
+  auto process = machine_process::adopt(
+    self->host_->loop, self->files_, [weak = std::weak_ptr(self)](const std::string& how) {
+      if (const auto alive = weak.lock())
+        alive->gone(how);
+    });
+  if (!process) {
+    self->files_.remove_all(run_files::log_file::keep);
+    return tl::unexpected(process.error());
+  }
+  self->process_ = std::move(*process);
+  self->mark_ = self->files_.read_stream();
+  self->known_ = std::move(known);
+  if (self->connect())
+    self->shake_hands();
+  else
+    asio::post(self->host_->loop, [weak = std::weak_ptr(self)] {
+      if (const auto alive = weak.lock())
+        alive->lost_connection();
+    });
+  return self;
+}
+
+void qemu_machine::shake_hands() {
+  client_->call(
+    "query-migrate-capabilities", nullptr, greeting_deadline,
+    [weak = weak_from_this()](const result<json>& list) {
+      const auto self = weak.lock();
+      if (!self || !list || !list->is_array())
+        return;
+      for (const auto& one : *list)
+        self->capabilities_.insert(word(one, "capability"));
+    });
+  const auto status = std::make_shared<json>();
+  client_->call("query-status", nullptr, greeting_deadline, [status](const result<json>& answer) {
+    if (answer)
+      *status = *answer;
+  });
+  client_->call(
+    "query-migrate", nullptr, greeting_deadline,
+    [weak = weak_from_this(), status](const result<json>& migration) {
+      const auto self = weak.lock();
+      if (!self)
+        return;
+      if (migration && !status->is_null())
+        return self->learn(*status, *migration);
+      self->ask_rescue();
+    });
+}
+
+void qemu_machine::learn(const json& status, const json& migration) {
+  if (phase_ == phase::gone)
+    return;
+  run_state_ = word(status, "status");
+  phase_ = phase::up;
+  learn_stream(run_state_, migration);
+  const bool was_known = known_ == nullptr;
+  become_known();
+  if (was_known)
+    report_missed();
+}
+
+void qemu_machine::ask_rescue() {
+  // Somebody else holds the control socket: its state can be told, and it can be killed. When the
+  // other one lets go, the greeting comes and this is made good.
+  owes_hands_ = true;
+  auto client = qmp_client::connect(
+    host_->loop, files_.rescue(),
+    {[](const qmp_ready&) {}, [](const qmp_event&) {}, [](const error&) {}});
+  if (phase_ == phase::starting)
+    phase_ = phase::up;
+  if (!client)
+    return become_known();
+  rescue_ = std::move(*client);
+  rescue_->call(
+    "query-status", nullptr, greeting_deadline,
+    [weak = weak_from_this()](const result<json>& status) {
+      const auto self = weak.lock();
+      if (!self)
+        return;
+      if (status)
+        self->run_state_ = word(*status, "status");
+      std::exchange(self->rescue_, nullptr)->close();
+      self->become_known();
+    });
+}
+
+void qemu_machine::become_known() {
+  if (const auto known = std::exchange(known_, nullptr); known && host_->is_open)
+    known();
+}
+
+void qemu_machine::lost_connection() {
+  if (phase_ == phase::gone || !process_)
+    return;
+  client_.reset();
+  reconnect_timer_.expires_after(reconnect_delay);
+  reconnect_timer_.async_wait([weak = weak_from_this()](const asio::error_code& failure) {
+    const auto self = weak.lock();
+    if (!self || failure || self->phase_ == phase::gone)
+      return;
+    // One that was just launched has nothing to say to a second connection.
+    if (self->phase_ == phase::starting && !self->known_)
+      return self->fail_start({errc::refused, "it closed its control socket", {}});
+    if (!self->connect())
+      return self->lost_connection();
+    self->shake_hands();
+  });
+}
+
+} // namespace drover

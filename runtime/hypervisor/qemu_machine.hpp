@@ -1,0 +1,160 @@
+// One VM's QEMU: its process, its control connection, and its part in a handover. Rule: what QEMU
+// is asked is short and few (QEMU 7.2 reads its socket byte by byte), and nothing is asked that an
+// event tells. Everything runs on the loop's thread.
+//
+//   launch -> starting -> up -> (process gone) gone      source: none -> connecting -> begun ->
+//   ended adopt  -> starting -> up                             target: none -> begun -> ended
+#pragma once
+
+#include "runtime/hypervisor/machine_host.hpp"
+#include "runtime/hypervisor/machine_process.hpp"
+#include "runtime/hypervisor/qmp_client.hpp"
+#include "runtime/hypervisor/run_files.hpp"
+#include "runtime/hypervisor/stream_door.hpp"
+
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+/// Everything that a new QEMU is started from.
+struct launch_plan {
+  vm_id vm;
+  epoch number;       ///< 0 = it runs at once; else it receives under this number
+  std::string config; ///< pinned
+  std::vector<std::string> argv;
+  std::vector<std::string> tap_bridges;
+  std::set<std::string> capabilities; ///< that the binary knows
+};
+
+class qemu_machine : public std::enable_shared_from_this<qemu_machine> {
+public:
+  static std::shared_ptr<qemu_machine> launch(
+    std::shared_ptr<machine_host> host, launch_plan plan, callback<machine_status> answer);
+  /// Finds a running QEMU again; `known` is called once, when it was asked or does not answer.
+  /// Error `lost` when the process is gone; its files are removed then.
+  static result<std::shared_ptr<qemu_machine>> adopt(
+    std::shared_ptr<machine_host> host, vm_id vm, std::function<void()> known);
+  /// The driver goes; QEMU runs on.
+  void detach();
+
+  machine_status status() const;
+  result<std::string> config() const;
+  bool is_starting() const { return phase_ == phase::starting; }
+  /// One more who waits for the start.
+  void join_start(callback<machine_status> answer) { start_answers_.push_back(std::move(answer)); }
+  /// Tells the events that a driver before this one was there for, or that nobody heard.
+  void report_missed();
+
+  void facts(callback<wire::machine_facts> answer);
+  void quit(callback<done> answer);
+  void kill(callback<done> answer);
+
+  void open_door(epoch number, callback<listening> answer);
+  void stream(
+    epoch number, const listening& door, const stream_limits& limits, callback<done> answer);
+  void set_downtime_limit(std::uint32_t limit_ms, callback<done> answer);
+  void cancel_stream(epoch number, callback<done> answer);
+  void resume(callback<wall_time> answer);
+
+private:
+  enum class phase : std::uint8_t { starting, up, gone };
+  enum class stream_phase : std::uint8_t { none, connecting, begun, ended };
+
+  qemu_machine(std::shared_ptr<machine_host> host, vm_id vm);
+
+  // Start: qemu_machine.cpp; end and questions: qemu_machine_end.cpp.
+  result<void> start_process(const launch_plan& plan);
+  result<void> connect();
+  void ask_after_start(const launch_plan& plan);
+  void started(const result<nlohmann::json>& status);
+  void fail_start(const error& why);
+  void lost_connection();
+  void shake_hands();
+  void learn(const nlohmann::json& status, const nlohmann::json& migration);
+  void ask_rescue();
+  void become_known();
+  void gone(const std::string& how);
+  void answer_gone(const std::string& reason);
+  void watch_end();
+  std::string reason_of(const std::string& how) const;
+  template <class T>
+  void answer_all(std::vector<callback<T>>& answers, const result<T>& value);
+  void call(
+    std::string_view command, const nlohmann::json& arguments, callback<nlohmann::json> answer);
+  void ask_status();
+
+  // Streams: qemu_machine_stream.cpp, qemu_machine_stream_end.cpp.
+  void set_up_stream(const stream_limits& limits, std::uint64_t attempt);
+  void connected(std::uint64_t attempt, result<unique_fd> connection);
+  void admitted(result<unique_fd> connection);
+  void stream_failed_to_begin(std::uint64_t attempt, const error& why);
+  void begin_if_ready();
+  void answer_stream(const result<done>& value);
+  void end_stream(wire::stream_end end, const std::string& reason, std::optional<wall_time> at);
+  void end_failed(wall_time at);
+  void ask_figures();
+  void take_figures(const nlohmann::json& migration);
+  void arm_progress();
+  void close_stream();
+  void learn_stream(const std::string& status, const nlohmann::json& migration);
+
+  // Events: qemu_machine_events.cpp.
+  void take_event(const qmp_event& event);
+  void take_stop(wall_time at);
+  void take_resume(wall_time at);
+  void take_migration(const std::string& status, wall_time at);
+
+  std::shared_ptr<machine_host> host_;
+  vm_id vm_;
+  run_files files_;
+  phase phase_ = phase::starting;
+  bool owes_hands_ = false; ///< its state was told by the rescue socket only
+  bool end_was_asked_ = false;
+  std::string run_state_; ///< QEMU's own word; empty = not known
+  std::string config_;
+  stream_mark mark_;
+  std::set<std::string> capabilities_;
+
+  std::shared_ptr<machine_process> process_;
+  std::shared_ptr<qmp_client> client_;
+  std::shared_ptr<qmp_client> rescue_;
+  asio::steady_timer reconnect_timer_;
+  asio::steady_timer end_timer_;
+  std::function<void()> known_;
+  std::vector<callback<machine_status>> start_answers_;
+  std::vector<callback<done>> end_answers_;
+  std::vector<callback<wall_time>> resume_answers_;
+  bool continuing_ = false;          ///< `cont` was sent and is not answered
+  std::optional<wall_time> resumed_; ///< since when it runs, where that is known
+  bool has_run_ = false;             ///< since it was received
+
+  stream_phase stream_phase_ = stream_phase::none;
+  std::uint64_t attempt_ = 0; ///< tells the answers of an earlier attempt to stream apart
+  bool parameters_set_ = false;
+  unique_fd connection_; ///< stands, and waits for the parameters
+  std::shared_ptr<stream_knock> knock_;
+  std::shared_ptr<stream_door> door_;
+  std::optional<wire::outcome> outcome_; ///< of `mark_`
+  bool outcome_untold_ = false;
+  std::optional<wall_time> stopped_at_;
+  bool stopped_ = false; ///< the switchover has begun
+  stream_figures figures_;
+  asio::steady_timer progress_timer_;
+  asio::steady_timer cancel_timer_;
+  std::vector<callback<done>> stream_answers_; ///< until `migrate` was accepted
+  std::vector<callback<done>> cancel_answers_;
+};
+
+template <class T>
+void qemu_machine::answer_all(std::vector<callback<T>>& answers, const result<T>& value) {
+  for (const auto& answer : std::exchange(answers, {}))
+    if (host_->is_open)
+      answer(value);
+}
+
+} // namespace drover

@@ -1,0 +1,136 @@
+#include "runtime/hypervisor/run_files.hpp"
+
+#include "runtime/hypervisor/unique_fd.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace drover {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t log_tail_bytes = 2048;
+
+result<std::string> read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf()))
+    return fail(errc::lost, "cannot read the file", path.native());
+  return text.str();
+}
+
+} // namespace
+
+result<void> write_file(const fs::path& path, const std::string& text) {
+  const auto failed = [&path] {
+    return fail(
+      errc::refused, std::string("cannot write the file: ") + std::strerror(errno), path.native());
+  };
+  const auto next = path.native() + ".new";
+  {
+    const unique_fd file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file)
+      return failed();
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const auto n = ::write(file.get(), text.data() + at, text.size() - at);
+      if (n < 0)
+        return failed();
+      at += static_cast<std::size_t>(n);
+    }
+  }
+  if (::rename(next.c_str(), path.c_str()) != 0)
+    return failed();
+  return {};
+}
+
+pid_t run_files::read_pid() const {
+  const auto text = read_file(pid());
+  pid_t number = 0;
+  if (text)
+    std::from_chars(text->data(), text->data() + text->size(), number);
+  return number > 1 ? number : 0;
+}
+
+result<std::string> run_files::read_started() const { return read_file(started()); }
+
+stream_mark run_files::read_stream() const {
+  const auto text = read_file(stream());
+  const auto mark = json::parse(text ? *text : "", nullptr, false);
+  if (
+    !mark.is_object() || !mark.contains("number") || !mark["number"].is_number_unsigned() ||
+    !mark.contains("role"))
+    return {};
+  stream_mark out{epoch{mark["number"].get<std::uint64_t>()}, stream_role::none};
+  if (mark["role"] == "source")
+    out.role = stream_role::source;
+  if (mark["role"] == "target")
+    out.role = stream_role::target;
+  return out;
+}
+
+std::string run_files::log_tail() const {
+  auto text = read_file(log()).value_or("");
+  if (text.size() > log_tail_bytes)
+    text.erase(0, text.size() - log_tail_bytes);
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  return text;
+}
+
+result<void> run_files::write_pid(pid_t number) const {
+  // In place and not by rename: QEMU holds its lock on this very file.
+  const unique_fd file(::open(pid().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const auto text = std::to_string(number) + "\n";
+  if (!file || ::write(file.get(), text.data(), text.size()) < 0)
+    return fail(errc::refused, "cannot write the pid file", pid().native());
+  return {};
+}
+
+result<void> run_files::write_started(const std::string& config) const {
+  return write_file(started(), config);
+}
+
+result<void> run_files::write_stream(const stream_mark& mark) const {
+  const json text{
+    {"number", mark.number.value},
+    {"role", mark.role == stream_role::source ? "source" : "target"}};
+  return write_file(stream(), text.dump() + "\n");
+}
+
+void run_files::remove_all(log_file kind) const {
+  std::error_code ignored;
+  for (const auto& path : {pid(), control(), rescue(), started(), stream(), agent()})
+    fs::remove(path, ignored);
+  for (std::uint32_t n = 0; n < 4; ++n)
+    fs::remove(serial(n), ignored);
+  if (kind == log_file::remove || fs::file_size(log(), ignored) == 0)
+    fs::remove(log(), ignored);
+}
+
+std::vector<vm_id> vms_in(const fs::path& run_dir) {
+  std::vector<vm_id> vms;
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(run_dir, failure)) {
+    if (entry.path().extension() != ".pid")
+      continue;
+    const auto stem = entry.path().stem().native();
+    vm_id vm;
+    const auto end = stem.data() + stem.size();
+    if (std::from_chars(stem.data(), end, vm.value).ptr == end && vm.value > 0)
+      vms.push_back(vm);
+  }
+  std::sort(vms.begin(), vms.end());
+  return vms;
+}
+
+} // namespace drover

@@ -1,0 +1,103 @@
+// The one-time door through which a guest's memory comes in, and the knock at it. Rule: QEMU itself
+// never listens; the agents make the connection, prove themselves, and hand it over.
+//
+//   target: listens on a free port          source: connects, no Nagle on both ends
+//   token (64 hex digits) must come first <-- sends the token
+//   its QEMU has taken the connection     --> one byte, the go-ahead
+//
+// A stranger (wrong token, silence) is closed and the waiting goes on. The go-ahead comes only when
+// the target's QEMU reads from the connection, so that no byte of the stream is ever lost.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/hypervisor/unique_fd.hpp"
+#include "runtime/store/store.hpp"
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+namespace drover {
+
+/// How long a door stays open, and how long a knock waits for the go-ahead.
+inline constexpr milliseconds door_deadline{10'000};
+inline constexpr std::size_t token_digits = 64;
+
+/// 32 bytes of the kernel's randomness, in hexadecimal.
+std::string make_token();
+
+/// Equal, in a time that does not tell how far they are.
+bool tokens_equal(std::string_view a, std::string_view b);
+
+/// Target's end.
+class stream_door : public std::enable_shared_from_this<stream_door> {
+public:
+  /// `admitted` is called once, later: with the connection, or with `timeout`.
+  static result<std::shared_ptr<stream_door>> open(
+    asio::io_context& loop, const std::string& address, std::string token,
+    callback<unique_fd> admitted);
+
+  std::uint16_t port() const { return port_; }
+  /// Closes it unless somebody was admitted; nothing is called any more.
+  void close();
+
+private:
+  /// Connections that have not sent their token yet; one more drops the oldest.
+  static constexpr std::size_t visitors_max = 16;
+
+  struct visitor {
+    explicit visitor(asio::ip::tcp::socket s) : socket(std::move(s)), token(token_digits, '\0') {}
+    asio::ip::tcp::socket socket;
+    std::string token;
+    std::size_t read = 0;
+  };
+
+  stream_door(asio::io_context& loop, std::string token, callback<unique_fd> admitted);
+  result<void> listen_at(const std::string& address);
+  void accept_next();
+  void listen_to(const std::shared_ptr<visitor>& who);
+  void turn_away(const std::shared_ptr<visitor>& who);
+  void finish(result<unique_fd> outcome);
+
+  asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer timer_;
+  std::string token_;
+  callback<unique_fd> admitted_;
+  std::list<std::shared_ptr<visitor>> visitors_;
+  std::uint16_t port_ = 0;
+  bool open_ = true;
+};
+
+/// Tells the source that the target's QEMU reads from the connection.
+result<void> give_go_ahead(const unique_fd& connection);
+
+/// Source's end: connects, sends the token, waits for the go-ahead.
+class stream_knock : public std::enable_shared_from_this<stream_knock> {
+public:
+  /// `answer` is called once, later. Errors: `lost` nobody is there, `refused` turned away.
+  static std::shared_ptr<stream_knock> knock(
+    asio::io_context& loop, const std::string& host, std::uint16_t port, std::string token,
+    callback<unique_fd> answer);
+  /// Nothing is called any more.
+  void close();
+
+private:
+  stream_knock(asio::io_context& loop, std::string token, callback<unique_fd> answer);
+  void send_token();
+  void await_go_ahead();
+  void finish(result<unique_fd> outcome);
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::string token_;
+  char go_ahead_ = 0;
+  callback<unique_fd> answer_;
+};
+
+} // namespace drover
