@@ -21,8 +21,10 @@ namespace drover {
 
 namespace {
 
-/// Epoll's word for an event: the VM whose listener or connections are ready; 0 = the end is asked.
+/// Epoll's word for an event: the VM whose connections are ready, with one bit more when it is the
+/// VM's listener; 0 = the end is asked.
 constexpr std::uint64_t end_asked = 0;
+constexpr std::uint64_t listener_bit = 1ULL << 32;
 constexpr int events_max = 64;
 /// A beat is 4 bytes in 4 writes, and a socket's buffer holds a few hundred such writes.
 constexpr std::size_t read_size = 4096;
@@ -119,7 +121,7 @@ public:
     auto listener = listen_at(path);
     if (!listener)
       return tl::unexpected(listener.error());
-    if (!poll_for(listener->get(), vm.value)) {
+    if (!poll_for(listener->get(), vm.value | listener_bit)) {
       ::unlink(path.c_str());
       return fail(errc::retry, "cannot wait for connections: " + system_text(errno), path);
     }
@@ -204,17 +206,19 @@ private:
         const auto word = events[static_cast<std::size_t>(i)].data.u64;
         if (word == end_asked)
           return;
+        const vm_id vm{static_cast<std::uint32_t>(word)};
         const std::lock_guard held(lock_);
-        serve(vm_id{static_cast<std::uint32_t>(word)});
+        if (word & listener_bit)
+          accept_all(vm, watched_.at(vm));
+        else
+          serve(watched_.at(vm));
       }
       changed_.notify_all();
     }
   }
 
   /// Newest first, then oldest first: see the header.
-  void serve(vm_id id) {
-    auto& vm = watched_.at(id);
-    accept_all(id, vm);
+  void serve(watched_vm& vm) {
     for (auto at = vm.connections.rbegin(); at != vm.connections.rend(); ++at)
       read_all(*at);
     const auto now = monotonic_now();
