@@ -81,8 +81,6 @@ private:
     epoch number;
     std::optional<result<wire::claimed>> end; ///< absent: under way
   };
-  /// Keeps two requests from starting or receiving the same VM at once.
-  class busy_vm;
 
   // hypervisor_events
   void on_stopped(vm_id vm, wall_time at) override;
@@ -109,7 +107,7 @@ private:
   task<done> renew_cordon(std::uint64_t generation);
   task<result<std::string>> cordon_holder();
   task<result<done>> not_cordoned();
-  task<result<vm_config>> own_config(vm_id vm);
+  task<result<vm_config>> own_config(operation what, vm_id vm);
 
   // agent_source.cpp: S until its stream has ended.
   task<answered> handle(wire::begin_handover asked, mono_time until);
@@ -119,7 +117,9 @@ private:
   task<answered> handle(wire::await_outcome asked, mono_time until);
   task<result<handover_record>> open_handover(wire::begin_handover asked);
   task<result<done>> write_begin(handover_record record, vm_config config);
-  task<answered> describe_begun(handover_record record, wire::run_state state);
+  task<done> undo_begin(handover_record record);
+  task<result<done>> unlock(vm_id vm);
+  task<answered> describe_begun(handover_record record);
 
   // agent_target.cpp: T until it runs.
   task<answered> handle(wire::receive asked, mono_time until);

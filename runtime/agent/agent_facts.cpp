@@ -1,0 +1,103 @@
+#include "runtime/agent/agent.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace drover {
+
+using wire::run_state;
+
+task<result<store_view>> agent::look(vm_id vm) {
+  auto owner_asked = store_.owner(vm);
+  auto record_asked = store_.record(vm);
+  auto owner = co_await owner_asked;
+  auto record = co_await record_asked;
+  if (!owner)
+    co_return tl::unexpected{owner.error()};
+  if (!record)
+    co_return tl::unexpected{record.error()};
+  co_return store_view{std::move(*owner), std::move(*record)};
+}
+
+task<result<store_view>> agent::look_behind_barrier(vm_id vm) {
+  const auto passed = co_await store_.barrier();
+  if (!passed)
+    co_return tl::unexpected{passed.error()};
+  auto seen = co_await look(vm);
+  co_return seen;
+}
+
+guard_facts agent::facts_of(const ticket& t) const {
+  guard_facts facts;
+  facts.here = settings_.node;
+  facts.marks = marks_of(t.vm());
+  const auto found = machines_.find(t.vm());
+  if (!found)
+    return facts;
+  facts.machine = state_of(*found);
+  facts.machine_number = found->number;
+  if (const auto end = machines_.stream_outcome(t.vm(), t.number()))
+    facts.stream =
+      end->end == wire::stream_end::completed ? stream_phase::completed : stream_phase::ended;
+  else if (found->number == t.number() && facts.marks.run < t.number())
+    facts.stream = stream_phase::running;
+  return facts;
+}
+
+run_marks agent::marks_of(vm_id vm) const {
+  const auto found = marks_.find(vm);
+  return found == marks_.end() ? run_marks{} : found->second;
+}
+
+result<done> agent::mark(vm_id vm, const run_marks& marks) {
+  if (marks_of(vm) == marks)
+    return done{};
+  auto saved = mark_store_.save(vm, marks);
+  if (saved)
+    marks_[vm] = marks;
+  return saved;
+}
+
+result<done> agent::mark_seen(const ticket& t) {
+  auto marks = marks_of(t.vm());
+  marks.seen = std::max(marks.seen, t.number());
+  return mark(t.vm(), marks);
+}
+
+/// A VM that was paused before its move is taken over without a command to QEMU, so QEMU still
+/// waits as it did when everything was loaded; the run mark tells the two apart.
+run_state agent::state_of(const machine_status& status) const {
+  const auto marks = marks_of(status.vm);
+  const bool taken_over = status.number.value > 0 && marks.run == status.number;
+  if (status.state == run_state::incoming && taken_over && marks.paused == status.number)
+    return run_state::paused;
+  return status.state;
+}
+
+pending<done> agent::changed(vm_id vm, nanoseconds at_most) {
+  pending<done> event;
+  waiters_.emplace(vm, event.answer());
+  timers_.after(std::max(at_most, nanoseconds{0}), [expired = event.answer()] {
+    expired(fail(errc::timeout, "nothing happened in time"));
+  });
+  return event;
+}
+
+pending<done> agent::sleep(nanoseconds delay) {
+  pending<done> passed;
+  timers_.after(delay, [wake = passed.answer()] { wake(done{}); });
+  return passed;
+}
+
+void agent::notify(vm_id vm) {
+  // Out of the map first: who wakes up may wait again at once.
+  std::vector<std::function<void(result<done>)>> woken;
+  const auto [begin, end] = waiters_.equal_range(vm);
+  for (auto waiter = begin; waiter != end; ++waiter)
+    woken.push_back(std::move(waiter->second));
+  waiters_.erase(begin, end);
+  for (const auto& wake : woken)
+    wake(done{});
+}
+
+} // namespace drover

@@ -1,0 +1,224 @@
+#include "runtime/agent/agent.hpp"
+#include "runtime/agent/busy_vm.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace drover {
+namespace {
+
+using wire::run_state;
+
+/// Well below the 120 s after which an unrenewed lock of the store expires.
+constexpr nanoseconds cordon_renewal = std::chrono::seconds{30};
+
+std::string cordon_name(const node_id& node) { return "drover-cordon-" + node.value; }
+
+result<done> stands(run_state state, vm_id vm, const node_id& node) {
+  if (state == run_state::absent)
+    return done{};
+  return fail(
+    errc::refused, "a QEMU of VM " + to_string(vm) + " is on " + node.value + " already",
+    std::string{wire::to_string(state)});
+}
+
+void describe(wire::vm_entry& entry, const std::string& text, const hypervisor& machines) {
+  const auto running = machines.started_config(entry.vm);
+  entry.blockers = machines.blockers(running ? *running : text);
+  const auto config =
+    vm_config::parse(text.empty() && running ? *running : text, to_string(entry.vm) + ".conf");
+  if (!config) {
+    entry.blockers.push_back(to_string(config.error()));
+    return;
+  }
+  entry.name = config->name();
+  entry.memory_bytes = config->memory_bytes();
+  entry.lock = entry.config_here ? config->lock() : "";
+  entry.tags = config->tags();
+  entry.onboot = config->onboot();
+}
+
+} // namespace
+
+task<agent::answered> agent::handle(wire::hello asked, mono_time) {
+  if (asked.protocol != wire::protocol_version)
+    co_return fail(
+      errc::refused, "protocol " + std::to_string(asked.protocol) +
+                       " was asked for, this agent speaks protocol " +
+                       std::to_string(wire::protocol_version));
+  greeted_ = true;
+  controller_ = asked.controller;
+  wire::hello_reply answer;
+  answer.protocol = wire::protocol_version;
+  answer.node = settings_.node;
+  answer.boot_id = settings_.boot_id;
+  answer.version = settings_.version;
+  answer.hypervisor = machines_.version();
+  for (const auto how : {policy::check, policy::nocheck, policy::claim, policy::ticket})
+    answer.features.push_back("policy-" + std::string{to_string(how)});
+  if (settings_.access == agent_access::observe)
+    answer.features.push_back("observe");
+  answer.agent_pid = settings_.pid;
+  answer.memory_bytes = settings_.memory_bytes;
+  answer.cores = settings_.cores;
+  answer.monotonic = timers_.now();
+  answer.wall = settings_.wall_now();
+  co_return answer;
+}
+
+task<agent::answered> agent::handle(wire::ping, mono_time) { co_return wire::accepted{}; }
+
+task<agent::answered> agent::handle(wire::list_vms, mono_time) {
+  auto places_asked = store_.places();
+  auto records_asked = store_.records();
+  const auto places = co_await places_asked;
+  const auto records = co_await records_asked;
+  const auto holder = co_await cordon_holder();
+  if (!places)
+    co_return tl::unexpected{places.error()};
+  if (!records)
+    co_return tl::unexpected{records.error()};
+  if (!holder)
+    co_return tl::unexpected{holder.error()};
+  std::map<vm_id, wire::vm_entry> entries;
+  for (const auto& [vm, owner] : *places)
+    if (owner == settings_.node)
+      entries[vm].config_here = true;
+  for (const auto& machine : machines_.list())
+    entries[machine.vm].state = state_of(machine);
+  wire::vm_list answer;
+  answer.cordon = *holder;
+  for (auto& [vm, entry] : entries) {
+    entry.vm = vm;
+    entry.run_mark = marks_of(vm).run;
+    if (const auto record = records->find(vm); record != records->end()) {
+      entry.record_epoch = record->second.number;
+      entry.record = record->second.state;
+      entry.record_source = record->second.source;
+      entry.record_target = record->second.target;
+    }
+    std::string text;
+    if (entry.config_here) {
+      auto read = co_await store_.config(vm, settings_.node);
+      if (read)
+        text = std::move(*read);
+      else
+        entry.config_here = false; // moved away since the places were read
+    }
+    if (!entry.config_here && entry.state == run_state::absent)
+      continue;
+    describe(entry, text, machines_);
+    answer.vms.push_back(entry);
+  }
+  co_return answer;
+}
+
+/// Reads a config of this node behind a barrier: a view that lags would show VMs that have left.
+task<result<vm_config>> agent::own_config(operation what, vm_id vm) {
+  const auto seen = co_await look_behind_barrier(vm);
+  if (!seen)
+    co_return tl::unexpected{seen.error()};
+  guard_facts facts;
+  facts.here = settings_.node;
+  facts.view = *seen;
+  if (const auto verdict = judge(what, owned{}, facts); !verdict)
+    co_return tl::unexpected{verdict.error()};
+  const auto text = co_await store_.config(vm, settings_.node);
+  if (!text)
+    co_return tl::unexpected{text.error()};
+  co_return vm_config::parse(*text, to_string(vm) + ".conf");
+}
+
+task<agent::answered> agent::handle(wire::start_vm asked, mono_time) {
+  const busy_vm busy{busy_, asked.vm};
+  if (!busy.taken())
+    co_return busy.refusal();
+  const auto open = co_await not_cordoned();
+  if (!open)
+    co_return tl::unexpected{open.error()};
+  const auto config = co_await own_config(operation::start, asked.vm);
+  if (!config)
+    co_return tl::unexpected{config.error()};
+  if (const auto lock = config->lock(); !lock.empty())
+    co_return fail(errc::refused, "VM " + to_string(asked.vm) + " is locked (" + lock + ")");
+  const auto found = machines_.find(asked.vm);
+  const auto free = stands(found ? state_of(*found) : run_state::absent, asked.vm, settings_.node);
+  if (!free)
+    co_return tl::unexpected{free.error()};
+  const auto started = co_await machine_.start(asked.vm, config->text());
+  if (!started)
+    co_return tl::unexpected{started.error()};
+  co_return wire::vm_status{asked.vm, started->state};
+}
+
+task<agent::answered> agent::handle(wire::stop_vm asked, mono_time) {
+  const busy_vm busy{busy_, asked.vm};
+  if (!busy.taken())
+    co_return busy.refusal();
+  const auto config = co_await own_config(operation::stop, asked.vm);
+  if (!config)
+    co_return tl::unexpected{config.error()};
+  if (const auto lock = config->lock(); !lock.empty())
+    co_return fail(errc::refused, "VM " + to_string(asked.vm) + " is locked (" + lock + ")");
+  const auto stopped = co_await machine_.quit(asked.vm);
+  if (!stopped)
+    co_return tl::unexpected{stopped.error()};
+  co_return wire::vm_status{asked.vm, run_state::absent};
+}
+
+task<agent::answered> agent::handle(wire::cordon asked, mono_time) {
+  const auto holder = asked.reason.empty() ? controller_ : controller_ + " " + asked.reason;
+  const auto taken = co_await store_.take_lock(cordon_name(settings_.node), holder);
+  if (!taken)
+    co_return tl::unexpected{taken.error()};
+  cordon_ = cordon_held{holder, ++cordon_generation_};
+  tasks_.spawn(renew_cordon(cordon_->generation));
+  co_return wire::accepted{};
+}
+
+task<done> agent::renew_cordon(std::uint64_t generation) {
+  for (;;) {
+    co_await sleep(cordon_renewal);
+    if (!cordon_ || cordon_->generation != generation)
+      co_return done{};
+    // A renewal that fails is repeated with the next one: four fit into the lease.
+    co_await store_.take_lock(cordon_name(settings_.node), cordon_->holder);
+  }
+}
+
+task<agent::answered> agent::handle(wire::uncordon, mono_time) {
+  auto holder = co_await cordon_holder();
+  if (!holder)
+    co_return tl::unexpected{holder.error()};
+  cordon_.reset();
+  if (holder->empty())
+    co_return wire::accepted{};
+  if (!holder->starts_with(controller_))
+    co_return fail(errc::conflict, "the node is cordoned by somebody else", *holder);
+  const auto dropped = co_await store_.drop_lock(cordon_name(settings_.node), *holder);
+  if (!dropped)
+    co_return tl::unexpected{dropped.error()};
+  co_return wire::accepted{};
+}
+
+/// Empty = the node is not cordoned.
+task<result<std::string>> agent::cordon_holder() {
+  const auto locks = co_await store_.locks(cordon_name(settings_.node));
+  if (!locks)
+    co_return tl::unexpected{locks.error()};
+  for (const auto& lock : *locks)
+    if (lock.name == cordon_name(settings_.node))
+      co_return lock.holder;
+  co_return std::string{};
+}
+
+task<result<done>> agent::not_cordoned() {
+  const auto holder = co_await cordon_holder();
+  if (!holder)
+    co_return tl::unexpected{holder.error()};
+  if (!holder->empty())
+    co_return fail(errc::refused, settings_.node.value + " is cordoned", *holder);
+  co_return done{};
+}
+
+} // namespace drover

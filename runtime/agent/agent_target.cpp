@@ -1,0 +1,173 @@
+#include "runtime/agent/agent.hpp"
+#include "runtime/agent/busy_vm.hpp"
+#include "runtime/agent/facts_difference.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace drover {
+namespace {
+
+using wire::run_state;
+
+// How often the own view is read again until it shows the record.
+constexpr nanoseconds view_pause_min = std::chrono::milliseconds{5};
+constexpr nanoseconds view_pause_max = std::chrono::milliseconds{100};
+
+} // namespace
+
+task<agent::answered> agent::handle(wire::receive asked, mono_time until) {
+  const auto t = asked.evidence;
+  const busy_vm busy{busy_, t.vm()};
+  if (!busy.taken())
+    co_return busy.refusal();
+  const auto open = co_await not_cordoned();
+  if (!open)
+    co_return tl::unexpected{open.error()};
+  const auto seen = co_await look(t.vm());
+  if (!seen)
+    co_return tl::unexpected{seen.error()};
+  auto facts = facts_of(t);
+  facts.view = *seen;
+  if (const auto verdict = judge(operation::receive, t, facts); !verdict)
+    co_return tl::unexpected{verdict.error()};
+  auto marks = marks_of(t.vm());
+  marks.seen = std::max(marks.seen, t.number());
+  if (asked.was_paused)
+    marks.paused = t.number();
+  if (const auto saved = mark(t.vm(), marks); !saved)
+    co_return tl::unexpected{saved.error()};
+  auto offer = co_await prepare(asked, until);
+  if (offer)
+    co_return std::move(*offer);
+  // A receiving QEMU is single-use: the next attempt starts another one.
+  const auto left = machines_.find(t.vm());
+  if (left && left->state == run_state::incoming && left->number == t.number())
+    co_await machine_.kill(t.vm());
+  co_return tl::unexpected{offer.error()};
+}
+
+task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono_time until) {
+  const auto& t = asked.evidence;
+  const auto waiting = co_await machine_.receive(t.vm(), t.number(), asked.config);
+  if (!waiting)
+    co_return tl::unexpected{waiting.error()};
+  const auto facts = co_await machine_.facts(t.vm());
+  if (!facts)
+    co_return tl::unexpected{facts.error()};
+  if (const auto difference = describe_difference(*facts, asked.facts); !difference.empty())
+    co_return fail(
+      errc::refused, "the machine would not be the same on " + settings_.node.value, difference);
+  const auto waited = co_await see_record(t, until);
+  if (!waited)
+    co_return tl::unexpected{waited.error()};
+  // The epoch may have been declared void while this waited.
+  const auto now_known = marks_of(t.vm());
+  if (now_known.voided >= t.number() || now_known.seen > t.number())
+    co_return fail(errc::refused, "epoch " + to_string(t.number()) + " is over");
+  auto marks = now_known;
+  marks.barrier = t.number();
+  if (const auto saved = mark(t.vm(), marks); !saved)
+    co_return tl::unexpected{saved.error()};
+  const auto door = co_await machine_.open_door(t.vm(), t.number());
+  if (!door)
+    co_return tl::unexpected{door.error()};
+  co_return wire::stream_offer{door->host, door->port, door->token, *waited};
+}
+
+/// The barrier: waits until the own view shows record e moving. Answers with the time in us.
+task<result<std::uint32_t>> agent::see_record(const ticket& t, mono_time until) {
+  const auto begin = timers_.now();
+  const auto passed = co_await store_.barrier();
+  if (!passed)
+    co_return tl::unexpected{passed.error()};
+  for (auto pause = view_pause_min;; pause = std::min(2 * pause, view_pause_max)) {
+    const auto record = co_await store_.record(t.vm());
+    if (!record)
+      co_return tl::unexpected{record.error()};
+    if (*record && (*record)->number > t.number())
+      co_return fail(
+        errc::refused, "epoch " + to_string(t.number()) + " is over: epoch " +
+                         to_string((*record)->number) + " is in the store");
+    if (*record && (*record)->number == t.number()) {
+      if ((*record)->state != record_state::moving || (*record)->target != t.target())
+        co_return fail(
+          errc::refused, "epoch " + to_string(t.number()) + " is over",
+          std::string{to_string((*record)->state)});
+      const auto waited =
+        std::chrono::duration_cast<std::chrono::microseconds>(timers_.now() - begin);
+      co_return static_cast<std::uint32_t>(waited.count());
+    }
+    if (gone_)
+      co_return fail(errc::retry, "the agent is ending", settings_.node.value);
+    if (timers_.now() + pause >= until)
+      co_return fail(
+        errc::timeout,
+        "the view of " + settings_.node.value + " does not show epoch " + to_string(t.number()));
+    co_await sleep(pause);
+  }
+}
+
+/// The pause: between the last wait before the mark and `cont` nothing but one small write.
+task<agent::answered> agent::handle(wire::take_over asked, mono_time until) {
+  const auto t = asked.evidence;
+  auto facts = facts_of(t);
+  const auto gathered = co_await gather_evidence(t, facts, until);
+  if (!gathered)
+    co_return tl::unexpected{gathered.error()};
+  auto taken = co_await let_run(t, facts);
+  if (!taken)
+    co_return tl::unexpected{taken.error()};
+  co_return *taken;
+}
+
+/// What the policy needs besides the marks. Under `ticket` and `nocheck` that is nothing, and no
+/// store operation begins.
+task<result<done>> agent::gather_evidence(const ticket& t, guard_facts& facts, mono_time until) {
+  if (t.how() == policy::check) {
+    const auto owner = co_await store_.owner(t.vm());
+    if (!owner)
+      co_return tl::unexpected{owner.error()};
+    facts.view = store_view{*owner, std::nullopt};
+  }
+  if (t.how() == policy::claim) {
+    if (const auto verdict = judge(operation::claim, t, facts); !verdict)
+      co_return tl::unexpected{verdict.error()};
+    const auto brought = co_await bring_config(t, t.source(), t.target(), until);
+    if (!brought)
+      co_return tl::unexpected{brought.error()};
+    claims_[t.vm()] = claim_state{t.number(), brought};
+    facts.claimed = true;
+  }
+  co_return done{};
+}
+
+task<result<wire::taken_over>> agent::let_run(ticket t, guard_facts facts) {
+  // The evidence may have been gathered over a wait; the marks and QEMU are read again.
+  const auto gathered = std::move(facts);
+  facts = facts_of(t);
+  facts.view = gathered.view;
+  facts.claimed = gathered.claimed;
+  if (const auto verdict = judge(operation::resume, t, facts); !verdict)
+    co_return tl::unexpected{verdict.error()};
+  auto marks = facts.marks;
+  marks.run = t.number();
+  marks.seen = std::max(marks.seen, t.number());
+  if (const auto saved = mark(t.vm(), marks); !saved)
+    co_return tl::unexpected{saved.error()};
+  wire::taken_over answer;
+  if (marks.paused == t.number()) {
+    answer.state = run_state::paused;
+  } else {
+    const auto resumed = co_await machine_.resume(t.vm());
+    if (!resumed)
+      co_return tl::unexpected{resumed.error()};
+    answer.resumed = *resumed;
+  }
+  pauses_.erase(t.vm());
+  if (t.how() == policy::ticket)
+    start_claim(t);
+  co_return answer;
+}
+
+} // namespace drover
