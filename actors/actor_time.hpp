@@ -8,8 +8,7 @@
 namespace drover {
 
 inline mono_time actor_now(const caf::local_actor& self) {
-  return mono_time{
-    std::chrono::duration_cast<nanoseconds>(self.clock().now().time_since_epoch())};
+  return mono_time{std::chrono::duration_cast<nanoseconds>(self.clock().now().time_since_epoch())};
 }
 
 } // namespace drover

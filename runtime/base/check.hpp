@@ -8,5 +8,5 @@ namespace drover {
 
 } // namespace drover
 
-#define DROVER_CHECK(condition, what) \
+#define DROVER_CHECK(condition, what)                                                              \
   ((condition) ? static_cast<void>(0) : ::drover::invariant_broken(what, __FILE__, __LINE__))

@@ -18,12 +18,12 @@ std::optional<record_state> record_state_from_string(std::string_view text) {
 
 std::string_view to_string(source_outcome o) {
   switch (o) {
-    case source_outcome::completed:
-      return "completed";
-    case source_outcome::kept:
-      return "kept";
-    case source_outcome::unpublished:
-      break;
+  case source_outcome::completed:
+    return "completed";
+  case source_outcome::kept:
+    return "kept";
+  case source_outcome::unpublished:
+    break;
   }
   return "unpublished";
 }

@@ -3,8 +3,8 @@
 namespace drover {
 
 mono_time monotonic_now() {
-  return mono_time{std::chrono::duration_cast<nanoseconds>(
-    std::chrono::steady_clock::now().time_since_epoch())};
+  return mono_time{
+    std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())};
 }
 
 wall_time wall_now() {

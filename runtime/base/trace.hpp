@@ -140,7 +140,8 @@ struct pause_mark {
   wall_time at;
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
-    f("vm", s.vm), f("number", s.number), f("node", s.node), f("mark", s.mark), f("marked_at", s.at);
+    f("vm", s.vm), f("number", s.number), f("node", s.node), f("mark", s.mark),
+      f("marked_at", s.at);
   }
 };
 

@@ -1,10 +1,13 @@
 // Port: the way from the controller to one node's agent, a pair of line streams.
 //
 // What every driver promises:
-// - lines arrive whole, in order and once, or the link closes; a line has at most `line_bytes_max`;
-// - `send` never blocks and never fails visibly: a line that could not be delivered ends in `closed`;
+// - lines arrive whole, in order and once, or the link closes; a line has at most
+//   `line_bytes_max` bytes;
+// - `send` never blocks and never fails visibly: a line that could not be delivered ends in
+//   `closed`;
 // - events come from the driver's own thread (or the world's step), one at a time per link;
-// - after `closed` nothing more comes until `open` is called again; `close` is answered by `closed`.
+// - after `closed` nothing more comes until `open` is called again; `close` is answered by
+//   `closed`.
 #pragma once
 
 #include "runtime/base/error.hpp"

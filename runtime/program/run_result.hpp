@@ -56,6 +56,9 @@ run_result result_of(const plan& p, const evacuation_report& report);
 /// Of a plan that cannot be: nothing was started.
 run_result result_of_infeasible(const plan& p);
 
+/// Of several that ran side by side: the sum, with the worst code.
+run_result combined(const std::vector<run_result>& all);
+
 std::string to_json(const run_result& r);
 /// For people; ends with a newline.
 std::string to_table(const run_result& r);

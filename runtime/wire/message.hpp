@@ -229,8 +229,9 @@ struct accepted {
   static void fields(Self&, F&&) {}
 };
 
-using reply_body = std::variant<accepted, hello_reply, vm_list, vm_status, begun, stream_offer,
-  outcome, taken_over, claimed, voided>;
+using reply_body = std::variant<
+  accepted, hello_reply, vm_list, vm_status, begun, stream_offer, outcome, taken_over, claimed,
+  voided>;
 
 // -- requests: `answer` is the reply's type, `method` its name on the wire -----------------------
 
@@ -406,9 +407,10 @@ struct continue_source {
   }
 };
 
-using request_body = std::variant<hello, ping, list_vms, start_vm, stop_vm, cordon, uncordon,
-  begin_handover, receive, stream, set_downtime_limit, await_outcome, cancel_stream, move_config,
-  take_over, await_claim, release_source, settle, void_handover, continue_source>;
+using request_body = std::variant<
+  hello, ping, list_vms, start_vm, stop_vm, cordon, uncordon, begin_handover, receive, stream,
+  set_downtime_limit, await_outcome, cancel_stream, move_config, take_over, await_claim,
+  release_source, settle, void_handover, continue_source>;
 
 struct request {
   request_id id;

@@ -5,10 +5,12 @@
 
 namespace drover::testing {
 
-inline ticket make_ticket(std::uint32_t vm, std::uint64_t number, const char* source,
-  const char* target, policy how = policy::ticket) {
-  return ticket_issuer::issue(handover_record{vm_id{vm}, epoch{number}, record_state::moving,
-    node_id{source}, node_id{target}, how, "test", source_outcome::unpublished});
+inline ticket make_ticket(
+  std::uint32_t vm, std::uint64_t number, const char* source, const char* target,
+  policy how = policy::ticket) {
+  return ticket_issuer::issue(handover_record{
+    vm_id{vm}, epoch{number}, record_state::moving, node_id{source}, node_id{target}, how, "test",
+    source_outcome::unpublished});
 }
 
 } // namespace drover::testing

@@ -15,7 +15,8 @@ const std::string whole = R"({
   "why": "Shows that every field of a scenario is read.",
   "deadline_s": 30,
   "cluster": {
-    "nodes": {"n1": {"memory": "1G", "reserve": "10M"}, "n2": {"memory": "2G", "limits": {"streams": 1}}},
+    "nodes": {"n1": {"memory": "1G", "reserve": "10M"},
+              "n2": {"memory": "2G", "limits": {"streams": 1}}},
     "limits": {"prepare": 3, "cluster": 9},
     "accel": "auto"
   },

@@ -1,0 +1,38 @@
+#include "runtime/program/agent_command.hpp"
+
+#include <unistd.h>
+
+namespace drover {
+
+result<std::filesystem::path> agent_program(const cluster_file& cluster) {
+  std::error_code ignored;
+  auto agent = cluster.agent;
+  if (agent.empty())
+    agent = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "drover-agent";
+  if (access(agent.c_str(), X_OK) != 0)
+    return fail(
+      errc::invalid,
+      "there is no agent program at " + agent.string() + "; the cluster file's \"agent\" names it");
+  return agent;
+}
+
+std::vector<std::string> agent_command(
+  const std::filesystem::path& agent, const cluster_file& cluster, const cluster_node& node,
+  fleet_access access) {
+  std::vector<std::string> argv{agent.string(), "--stdio",
+                                "--node",       node.node.value,
+                                "--run-dir",    node.run_dir.string(),
+                                "--store",      "pmxcfs:" + cluster.store_path.string(),
+                                "--address",    node.migration_address,
+                                "--qemu",       cluster.qemu,
+                                "--accel",      cluster.accel};
+  for (const auto& [name, storage] : cluster.storages) {
+    argv.emplace_back("--storage");
+    argv.push_back(name + "=" + storage.path.string() + (storage.shared ? ",shared" : ""));
+  }
+  if (access == fleet_access::observe)
+    argv.emplace_back("--observe");
+  return argv;
+}
+
+} // namespace drover

@@ -1,0 +1,243 @@
+#include "runtime/program/commands.hpp"
+
+#include "actors/evacuation/plan_text.hpp"
+#include "runtime/program/fleet.hpp"
+#include "runtime/program/interrupts.hpp"
+#include "runtime/program/limits.hpp"
+#include "runtime/program/observers.hpp"
+#include "runtime/program/planning.hpp"
+#include "runtime/program/run_result.hpp"
+#include "runtime/program/survey.hpp"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace drover {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A store call may hang for 8 s when a node dies; a look at the cluster waits that out.
+constexpr auto look_deadline = 12s;
+/// Starting QEMU on a busy host, or ending it: first by `quit`, after 10 s by SIGKILL.
+constexpr auto vm_deadline = 40s;
+
+int as_int(outcome_code code) { return static_cast<int>(code); }
+
+int complain(const error& e) {
+  std::fprintf(stderr, "drover: %s\n", to_string(e).c_str());
+  return as_int(outcome_code::usage_or_internal);
+}
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+/// What every command on a cluster begins with.
+struct workplace {
+  cluster_file cluster;
+  std::unique_ptr<observers> watching;
+  std::unique_ptr<fleet> nodes;
+
+  survey look() {
+    auto seen = survey_of(nodes->call_all(wire::list_vms{}, look_deadline));
+    note_survey(*watching->trace(), seen, wall_now());
+    return seen;
+  }
+};
+
+result<workplace> open_workplace(
+  const options& o, fleet_access access, const std::string& metrics,
+  const std::function<void(cluster_file&)>& adjust = {}) {
+  workplace w;
+  auto cluster = read_cluster_file(o.cluster_file);
+  if (!cluster)
+    return tl::unexpected(cluster.error());
+  w.cluster = std::move(*cluster);
+  if (adjust)
+    adjust(w.cluster);
+  auto watching = observers::open(o.trace_file, metrics, progress_style_of(stderr));
+  if (!watching)
+    return tl::unexpected(watching.error());
+  w.watching = std::move(*watching);
+  auto nodes = fleet::open(w.cluster, {access, w.watching->trace(), {}});
+  if (!nodes)
+    return tl::unexpected(nodes.error());
+  w.nodes = std::move(*nodes);
+  return w;
+}
+
+// -- looking -------------------------------------------------------------------------------------
+
+int look(
+  const options& o, const std::optional<node_id>& only,
+  std::string (*as_table)(const workplace&, const survey&, const std::optional<node_id>&),
+  std::string (*as_json)(const workplace&, const survey&, const std::optional<node_id>&)) {
+  auto w = open_workplace(o, fleet_access::observe, {});
+  if (!w)
+    return complain(w.error());
+  if (only)
+    if (auto unknown = unknown_node(w->cluster, *only))
+      return complain(*unknown);
+  const auto seen = w->look();
+  print(o.out == output_format::json ? as_json(*w, seen, only) : as_table(*w, seen, only));
+  return as_int(outcome_code::all_moved);
+}
+
+int carry_out(const options& o, const status_options& c) {
+  return look(
+    o, c.node,
+    [](const workplace& w, const survey& s, const auto& n) {
+      return status_table(w.cluster, s, n);
+    },
+    [](const workplace& w, const survey& s, const auto& n) {
+      return status_json(w.cluster, s, n);
+    });
+}
+
+int carry_out(const options& o, const vm_list_options& c) {
+  return look(
+    o, c.node, [](const workplace&, const survey& s, const auto& n) { return vm_table(s, n); },
+    [](const workplace&, const survey& s, const auto& n) { return vm_json(s, n); });
+}
+
+// -- starting and stopping -----------------------------------------------------------------------
+
+template <class Body>
+int change_vms(const options& o, const std::vector<vm_id>& vms) {
+  auto w = open_workplace(o, fleet_access::control, {});
+  if (!w)
+    return complain(w.error());
+  const auto seen = w->look();
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  std::string table;
+  bool all_done = true;
+  for (const auto vm : vms) {
+    const auto node = node_of(seen, vm);
+    result<wire::reply_body> answer =
+      node ? w->nodes->call(*node, Body{vm}, vm_deadline)
+           : result<wire::reply_body>{fail(errc::invalid, "no node holds a VM of this number")};
+    all_done = all_done && answer.has_value();
+    const std::string text = answer
+                               ? std::string{to_string(std::get<wire::vm_status>(*answer).state)}
+                               : to_string(answer.error());
+    table += "VM " + to_string(vm) + (node ? " on " + node->value : "") + ": " + text + "\n";
+    results.push_back(
+      {{"vmid", vm.value},
+       {"node", node ? node->value : ""},
+       {"ok", answer.has_value()},
+       {"state", answer ? text : ""},
+       {"reason", answer ? "" : text}});
+  }
+  print(
+    o.out == output_format::json ? nlohmann::ordered_json{{"vms", results}}.dump(2) + "\n" : table);
+  return as_int(all_done ? outcome_code::all_moved : outcome_code::usage_or_internal);
+}
+
+int carry_out(const options& o, const vm_start_options& c) {
+  return change_vms<wire::start_vm>(o, c.vms);
+}
+
+int carry_out(const options& o, const vm_stop_options& c) {
+  return change_vms<wire::stop_vm>(o, c.vms);
+}
+
+// -- planning and moving -------------------------------------------------------------------------
+
+int show_plan(const options& o, const plan& p) {
+  print(o.out == output_format::json ? plan_json(p).dump(2) + "\n" : plan_table(p));
+  return exit_code(p);
+}
+
+int show_result(const options& o, const run_result& r) {
+  print(o.out == output_format::json ? to_json(r) : to_table(r));
+  return as_int(r.code);
+}
+
+int move(
+  const options& o, workplace& w, interrupts& signals, const plan& p,
+  const std::optional<node_id>& cordon) {
+  if (!p.feasible) {
+    if (o.out == output_format::table)
+      print(plan_table(p));
+    return show_result(o, result_of_infeasible(p));
+  }
+  for (const auto& s : p.steps)
+    w.watching->progress().expect(s.vm, s.bytes);
+  signals.on_signal([&w](unsigned) {
+    std::fputs(
+      "drover: cancelling; what is past its switchover is finished, the rest stays\n", stderr);
+    w.nodes->cancel("cancelled by the operator");
+  });
+  const auto report = w.nodes->run(order_of(p, w.nodes->controller(), cordon));
+  signals.on_signal({});
+  w.nodes.reset(); // The last trace events come with the links' end.
+  if (auto closed = w.watching->close(); !closed)
+    complain(closed.error());
+  return show_result(o, result_of(p, report));
+}
+
+int carry_out(const options& o, const plan_options& c) {
+  auto w = open_workplace(o, fleet_access::observe, {});
+  if (!w)
+    return complain(w.error());
+  auto p = plan_of(w->cluster, w->look(), {c.node, c.to, policy::ticket, std::nullopt});
+  return p ? show_plan(o, *p) : complain(p.error());
+}
+
+int carry_out(const options& o, const migrate_options& c) {
+  interrupts signals;
+  auto w = open_workplace(o, fleet_access::control, {});
+  if (!w)
+    return complain(w.error());
+  const auto seen = w->look();
+  const auto source = node_of(seen, c.vm);
+  if (!source)
+    return complain({errc::invalid, "no node holds VM " + to_string(c.vm), {}});
+  if (*source == c.to)
+    return complain(
+      {errc::invalid, "VM " + to_string(c.vm) + " is on " + c.to.value + " already", {}});
+  auto p = plan_of(w->cluster, seen, {*source, {c.to}, c.how, c.vm});
+  return p ? move(o, *w, signals, *p, std::nullopt) : complain(p.error());
+}
+
+int carry_out(const options& o, const evacuate_options& c) {
+  interrupts signals;
+  const auto access = c.dry_run ? fleet_access::observe : fleet_access::control;
+  auto w = open_workplace(o, access, c.metrics, [&c](cluster_file& cluster) {
+    limit(cluster, c.streams_max, c.prepare_max);
+  });
+  if (!w)
+    return complain(w.error());
+  auto p = plan_of(w->cluster, w->look(), {c.node, c.to, c.how, std::nullopt});
+  if (!p)
+    return complain(p.error());
+  if (c.dry_run)
+    return show_plan(o, *p);
+  if (const auto url = w->watching->metrics_url(); !url.empty())
+    std::fprintf(stderr, "drover: metrics at %s\n", url.c_str());
+  return move(o, *w, signals, *p, c.node);
+}
+
+int carry_out(const options& o, const version_options&) {
+  print(
+    o.out == output_format::json ? "{\"version\": \"" DROVER_VERSION "\"}\n"
+                                 : "drover " DROVER_VERSION "\n");
+  return as_int(outcome_code::all_moved);
+}
+
+} // namespace
+
+int run_command(const options& o) {
+  return std::visit(
+    [&o](const auto& c) {
+      if constexpr (std::is_same_v<std::decay_t<decltype(c)>, run_options>)
+        return complain({errc::bug, "a scenario is not played here", {}});
+      else
+        return carry_out(o, c);
+    },
+    o.command);
+}
+
+} // namespace drover

@@ -1,0 +1,191 @@
+#include "runtime/program/fleet.hpp"
+
+#include "runtime/link/process_link.hpp"
+#include "runtime/program/agent_command.hpp"
+
+#include <array>
+#include <caf/scoped_actor.hpp>
+#include <deque>
+#include <mutex>
+#include <unistd.h>
+
+namespace drover {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// An evacuation ends by its migrations' own deadlines; this only bounds a broken actor.
+constexpr std::chrono::minutes run_max{30 * 24 * 60};
+constexpr auto answer_grace = 5s;
+constexpr auto leave_wait = 10s;
+
+std::string controller_name() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return std::string{host.data()} + ":" + std::to_string(getpid());
+}
+
+result<wire::reply_body> no_owner() { return fail(errc::bug, "the node's owner does not answer"); }
+
+} // namespace
+
+struct fleet::parts {
+  parts(caf::actor_system_config& c, surroundings s) : system(c), around(std::move(s)) {}
+
+  std::shared_ptr<link_loop> loop = std::make_shared<link_loop>();
+  std::map<node_id, std::shared_ptr<process_link>> links;
+  caf::actor_system system;
+  surroundings around;
+  std::string controller;
+  actor_tree tree;
+
+  std::mutex mutex;
+  std::set<evacuation_handle> jobs; ///< that a `run` waits for
+  std::optional<std::string> cancel_reason;
+};
+
+namespace {
+
+/// CAF wants its config to live as long as the system, so both sit in one object.
+struct configured {
+  configured() { configure_actors(config); }
+  caf::actor_system_config config;
+};
+
+} // namespace
+
+result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_settings settings) {
+  static configured actors;
+  auto agent = agent_program(cluster);
+  if (!agent)
+    return tl::unexpected(agent.error());
+  auto p =
+    std::make_unique<parts>(actors.config, surroundings{settings.trace, [] { return wall_now(); }});
+  p->controller = controller_name();
+  tree_settings tree;
+  tree.controller = p->controller;
+  tree.id_prefix = p->controller + ":" + std::to_string(wall_now().time_since_epoch().count());
+  tree.cluster_max = cluster.limits.cluster;
+  tree.windows_max = cluster.limits.windows;
+  tree.around = p->around;
+  for (const auto& [id, node] : cluster.nodes) {
+    process_link_settings child;
+    child.argv = agent_command(*agent, cluster, node, settings.access);
+    if (!settings.agent_log_dir.empty())
+      child.log_path = settings.agent_log_dir / (id.value + ".agent.log");
+    auto way = std::make_shared<process_link>(p->loop, std::move(child));
+    p->links[id] = way;
+    tree.nodes[id] = {way, node.limits.prepare, node.limits.inbound, node.limits.streams};
+  }
+  p->tree = spawn_actor_tree(p->system, tree);
+  return std::unique_ptr<fleet>{new fleet{std::move(p)}};
+}
+
+fleet::fleet(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
+
+fleet::~fleet() {
+  {
+    caf::scoped_actor self{parts_->system};
+    for (auto& [node, owner] : parts_->tree.owners) {
+      self->monitor(owner);
+      self->send(owner, leave_node{});
+    }
+    // An agent that has work left ends it before its output closes; nobody waits longer than this.
+    for (std::size_t left = parts_->tree.owners.size(); left > 0;) {
+      bool late = false;
+      self->receive(
+        [&](const caf::down_msg&) { --left; }, caf::after(leave_wait) >> [&] { late = true; });
+      if (late)
+        break;
+    }
+  }
+  parts_->tree = {};
+  parts_->system.await_actors_before_shutdown(false);
+}
+
+result<wire::reply_body> fleet::call(
+  const node_id& node, wire::request_body body, milliseconds deadline) {
+  caf::scoped_actor self{parts_->system};
+  result<wire::reply_body> answer = no_owner();
+  self
+    ->request(
+      parts_->tree.owners.at(node), deadline + answer_grace, node_call{std::move(body), deadline})
+    .receive([&](node_answer& a) { answer = std::move(a.body); }, [](const caf::error&) {});
+  return answer;
+}
+
+std::map<node_id, result<wire::reply_body>> fleet::call_all(
+  const wire::request_body& body, milliseconds deadline) {
+  std::vector<std::pair<node_id, wire::request_body>> questions;
+  for (const auto& [node, owner] : parts_->tree.owners)
+    questions.emplace_back(node, body);
+  auto answers = call_each(questions, deadline, questions.size());
+  std::map<node_id, result<wire::reply_body>> by_node;
+  for (std::size_t i = 0; i < questions.size(); ++i)
+    by_node.emplace(questions[i].first, std::move(answers[i]));
+  return by_node;
+}
+
+std::vector<result<wire::reply_body>> fleet::call_each(
+  const std::vector<std::pair<node_id, wire::request_body>>& questions, milliseconds deadline,
+  std::size_t at_once) {
+  caf::scoped_actor self{parts_->system};
+  const auto ask = [&](std::size_t i) {
+    const auto& [node, body] = questions[i];
+    return self->request(
+      parts_->tree.owners.at(node), deadline + answer_grace, node_call{body, deadline});
+  };
+  std::vector<result<wire::reply_body>> answers(questions.size(), no_owner());
+  std::deque<std::pair<std::size_t, decltype(ask(0))>> asked;
+  std::size_t next = 0;
+  while (next < questions.size() || !asked.empty()) {
+    for (; next < questions.size() && asked.size() < at_once; ++next)
+      asked.emplace_back(next, ask(next));
+    auto& [i, answer] = asked.front();
+    answer.receive(
+      [&answers, at = i](node_answer& a) { answers[at] = std::move(a.body); },
+      [](const caf::error&) {});
+    asked.pop_front();
+  }
+  return answers;
+}
+
+evacuation_report fleet::run(evacuation_order order) {
+  caf::scoped_actor self{parts_->system};
+  auto job =
+    spawn_evacuation(parts_->system, {parts_->tree.locks, parts_->tree.owners}, parts_->around);
+  auto answer = self->request(job, run_max, run_evacuation{std::move(order)});
+  {
+    const std::lock_guard guard{parts_->mutex};
+    parts_->jobs.insert(job);
+    if (parts_->cancel_reason)
+      caf::anon_send(job, cancel_evacuation{*parts_->cancel_reason});
+  }
+  evacuation_report report;
+  answer.receive(
+    [&](evacuation_report& r) { report = std::move(r); },
+    [&](const caf::error&) {
+      report.objection = error{errc::bug, "the evacuation actor does not answer", {}};
+    });
+  const std::lock_guard guard{parts_->mutex};
+  parts_->jobs.erase(job);
+  return report;
+}
+
+void fleet::cancel(const std::string& reason) {
+  const std::lock_guard guard{parts_->mutex};
+  parts_->cancel_reason = reason;
+  for (const auto& job : parts_->jobs)
+    caf::anon_send(job, cancel_evacuation{reason});
+}
+
+std::optional<pid_t> fleet::agent_pid(const node_id& node) const {
+  const auto link = parts_->links.find(node);
+  if (link == parts_->links.end() || link->second->pid() == 0)
+    return std::nullopt;
+  return link->second->pid();
+}
+
+const std::string& fleet::controller() const { return parts_->controller; }
+
+} // namespace drover

@@ -1,0 +1,56 @@
+#include "runtime/program/planning.hpp"
+
+namespace drover {
+
+std::optional<error> unknown_node(const cluster_file& cluster, const node_id& node) {
+  if (cluster.nodes.contains(node))
+    return std::nullopt;
+  std::string names;
+  for (const auto& [id, n] : cluster.nodes)
+    names += (names.empty() ? "" : ", ") + id.value;
+  return error{
+    errc::invalid, "there is no node '" + node.value + "'; the cluster has " + names, {}};
+}
+
+result<plan> plan_of(const cluster_file& cluster, const survey& seen, const departure& what) {
+  if (auto unknown = unknown_node(cluster, what.source))
+    return tl::unexpected(*unknown);
+  for (const auto& t : what.targets)
+    if (auto unknown = unknown_node(cluster, t))
+      return tl::unexpected(*unknown);
+  const auto list = seen.lists.find(what.source);
+  if (list == seen.lists.end()) {
+    const auto why = seen.unreachable.find(what.source);
+    return fail(
+      errc::lost, what.source.value + " does not answer",
+      why == seen.unreachable.end() ? "it was not asked" : why->second);
+  }
+  plan_request request;
+  request.source = what.source;
+  request.nodes = plan_nodes(cluster, seen);
+  request.targets = {what.targets.begin(), what.targets.end()};
+  request.how = what.how;
+  for (const auto& e : list->second.vms)
+    if (!what.only || e.vm == *what.only)
+      request.vms.push_back(e);
+  return make_plan(request);
+}
+
+evacuation_order order_of(
+  const plan& p, const std::string& controller, const std::optional<node_id>& cordon) {
+  evacuation_order order;
+  order.cordon = cordon;
+  for (const auto& s : p.steps) {
+    migration_order m;
+    m.vm = s.vm;
+    m.source = s.source;
+    m.target = s.target;
+    m.how = p.how;
+    m.controller = controller;
+    m.memory_bytes = s.bytes;
+    order.migrations.push_back(std::move(m));
+  }
+  return order;
+}
+
+} // namespace drover

@@ -1,0 +1,220 @@
+#include "runtime/scenario/local_world.hpp"
+
+#include "runtime/hypervisor/run_files.hpp"
+#include "runtime/scenario/rescue_socket.hpp"
+#include "runtime/scenario/room_processes.hpp"
+#include "runtime/store/pmxcfs_files.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+namespace drover {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto start_deadline = 60s;
+constexpr auto beat_wait = 30s;
+/// Starting a QEMU costs some 40 ms of CPU; more at once only makes each one slower.
+constexpr std::size_t starts_at_once = 8;
+constexpr std::uint64_t beats_to_begin = 3;
+
+result<std::filesystem::path> make_room() {
+  // Short, because the paths of unix sockets are.
+  std::string name = "/tmp/drover-XXXXXX";
+  if (mkdtemp(name.data()) == nullptr)
+    return fail(errc::refused, "cannot make a directory in /tmp", std::strerror(errno));
+  return name;
+}
+
+std::string config_of(
+  const scenario_vms& group, vm_id vm, const std::string& socket, const std::string& disk) {
+  beacon_vm beacon;
+  beacon.name = "beacon-" + to_string(vm);
+  beacon.settings = group.settings;
+  beacon.observer_socket = socket;
+  beacon.disk = disk;
+  auto text = beacon_config(beacon).value_or(std::string{});
+  if (group.migrate_speed_mb > 0)
+    text += "migrate_speed: " + std::to_string(group.migrate_speed_mb) + "\n";
+  if (group.migrate_downtime_ms > 0)
+    text += "migrate_downtime: " + std::to_string(group.migrate_downtime_ms / 1000.0) + "\n";
+  return text;
+}
+
+} // namespace
+
+local_world::local_world(const scenario_file& scenario, std::filesystem::path keep)
+  : scenario_(scenario), keep_(std::move(keep)) {}
+
+local_world::~local_world() { close(); }
+
+result<std::unique_ptr<local_world>> local_world::open(
+  const scenario_file& scenario, std::filesystem::path keep, std::shared_ptr<trace_sink> trace) {
+  adopt_orphans();
+  std::unique_ptr<local_world> world{new local_world{scenario, std::move(keep)}};
+  const auto room = make_room();
+  if (!room)
+    return tl::unexpected(room.error());
+  world->room_ = *room;
+  world->cluster_ = local_cluster(scenario, *room);
+  std::error_code problem;
+  for (const auto* part : {"store", "disks", "beats", "logs"})
+    std::filesystem::create_directories(*room / part, problem);
+  for (const auto& [id, node] : world->cluster_.nodes)
+    std::filesystem::create_directories(node.run_dir, problem);
+  if (problem)
+    return fail(errc::refused, "cannot make the room's directories", problem.message());
+  auto beacons = beacon_watcher::open(*room / "beats");
+  if (!beacons)
+    return tl::unexpected(beacons.error());
+  world->beacons_ = std::move(*beacons);
+  auto nodes =
+    fleet::open(world->cluster_, {fleet_access::control, std::move(trace), *room / "logs"});
+  if (!nodes)
+    return tl::unexpected(nodes.error());
+  world->nodes_ = std::move(*nodes);
+  return world;
+}
+
+result<done> local_world::start(const std::function<bool()>& stop) {
+  if (auto created = create_vms(); !created)
+    return created;
+  if (auto started = start_vms(stop); !started)
+    return started;
+  return pause_vms();
+}
+
+result<done> local_world::create_vms() {
+  for (const auto& group : scenario_.vms) {
+    auto files =
+      pmxcfs_files::open({cluster_.store_path, group.node, milliseconds{120000}, std::nullopt});
+    if (!files)
+      return tl::unexpected(files.error());
+    for (std::uint32_t i = 0; i < group.count; ++i) {
+      const vm_id vm{group.first.value + i};
+      const auto socket = beacons_->watch(vm);
+      if (!socket)
+        return tl::unexpected(socket.error());
+      std::string disk;
+      if (group.disk_bytes > 0) {
+        const auto file = room_ / "disks" / (to_string(vm) + ".raw");
+        std::ofstream{file}.flush();
+        std::filesystem::resize_file(file, group.disk_bytes);
+        disk = file.string() + ",shared=1";
+      }
+      const auto created =
+        files->create_config(vm, group.node, config_of(group, vm, *socket, disk));
+      if (!created)
+        return created;
+    }
+  }
+  return done{};
+}
+
+result<done> local_world::start_vms(const std::function<bool()>& stop) {
+  std::vector<std::pair<node_id, wire::request_body>> questions;
+  for (const auto& group : scenario_.vms)
+    for (std::uint32_t i = 0; i < group.count; ++i)
+      questions.emplace_back(group.node, wire::start_vm{vm_id{group.first.value + i}});
+  for (std::size_t next = 0; next < questions.size(); next += starts_at_once) {
+    if (stop())
+      return fail(errc::refused, "interrupted while the VMs were started");
+    const auto last = std::min(next + starts_at_once, questions.size());
+    const std::vector some(
+      questions.begin() + static_cast<std::ptrdiff_t>(next),
+      questions.begin() + static_cast<std::ptrdiff_t>(last));
+    for (const auto& answer : nodes_->call_each(some, start_deadline, some.size()))
+      if (!answer)
+        return tl::unexpected(answer.error());
+  }
+  for (const auto& [vm, report] : beacons_->reports())
+    if (auto beats = beacons_->wait_for_beats(vm, beats_to_begin, beat_wait); !beats)
+      return beats;
+  return done{};
+}
+
+result<done> local_world::pause_vms() {
+  for (const auto& group : scenario_.vms)
+    for (std::uint32_t i = 0; group.paused && i < group.count; ++i) {
+      const run_files files{cluster_.nodes.at(group.node).run_dir, vm_id{group.first.value + i}};
+      if (auto paused = tell_qemu(files.rescue(), R"({"execute":"stop"})"); !paused)
+        return paused;
+    }
+  return done{};
+}
+
+result<done> local_world::kill_target_qemu(vm_id vm) {
+  pid_t newest = 0;
+  epoch highest;
+  for (const auto& [id, node] : cluster_.nodes) {
+    const run_files files{node.run_dir, vm};
+    const auto mark = files.read_stream();
+    if (mark.role != stream_role::target || mark.number < highest || files.read_pid() == 0)
+      continue;
+    highest = mark.number;
+    newest = files.read_pid();
+  }
+  if (newest == 0 || kill(newest, SIGKILL) != 0)
+    return fail(errc::refused, "no QEMU receives VM " + to_string(vm));
+  return done{};
+}
+
+result<done> local_world::kill_agent(const node_id& node) {
+  const auto pid = nodes_->agent_pid(node);
+  if (!pid || kill(*pid, SIGKILL) != 0)
+    return fail(errc::refused, "no agent runs for " + node.value);
+  return done{};
+}
+
+std::map<std::string, std::string> local_world::snapshot() const {
+  std::map<std::string, std::string> seen;
+  std::error_code ignored;
+  for (const auto* part : {"store/nodes", "store/drover/vm"})
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(room_ / part, ignored))
+      if (entry.is_regular_file(ignored)) {
+        std::ifstream file{entry.path()};
+        seen[std::filesystem::relative(entry.path(), room_).string()] = {
+          std::istreambuf_iterator<char>{file}, {}};
+      }
+  for (const auto& [id, node] : cluster_.nodes)
+    for (const auto vm : vms_in(node.run_dir))
+      seen[id.value + "/" + to_string(vm) + ".pid"] =
+        std::to_string(run_files{node.run_dir, vm}.read_pid());
+  return seen;
+}
+
+void local_world::keep_files() const {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(room_, ignored)) {
+    if (!entry.is_regular_file(ignored) || entry.path().extension() == ".raw")
+      continue;
+    const auto place = keep_ / std::filesystem::relative(entry.path(), room_);
+    std::filesystem::create_directories(place.parent_path(), ignored);
+    std::filesystem::copy_file(
+      entry.path(), place, std::filesystem::copy_options::overwrite_existing, ignored);
+  }
+}
+
+std::vector<std::string> local_world::close() {
+  std::vector<std::string> left;
+  if (room_.empty())
+    return left;
+  nodes_.reset();
+  if (!keep_.empty())
+    keep_files();
+  for (const auto pid : end_processes_of(room_))
+    left.push_back("process " + std::to_string(pid));
+  if (beacons_)
+    beacons_->close();
+  std::error_code problem;
+  std::filesystem::remove_all(room_, problem);
+  if (problem)
+    left.push_back(room_.string() + ": " + problem.message());
+  room_.clear();
+  return left;
+}
+
+} // namespace drover

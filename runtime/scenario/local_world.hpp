@@ -1,0 +1,60 @@
+// A throw-away cluster on this machine: real agents, real QEMUs, a real directory as the store, all
+// in one directory. Rule: whatever happens, `close` leaves no process and no file behind.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/guest/beacon_watcher.hpp"
+#include "runtime/program/fleet.hpp"
+#include "runtime/scenario/scenario_file.hpp"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+class local_world {
+public:
+  /// `keep`: where logs, configs and records are copied to at the end; empty = nowhere.
+  static result<std::unique_ptr<local_world>> open(
+    const scenario_file& scenario, std::filesystem::path keep, std::shared_ptr<trace_sink> trace);
+  ~local_world();
+  local_world(const local_world&) = delete;
+  local_world& operator=(const local_world&) = delete;
+
+  /// Starts every VM and waits until each has beaten; `stop` is asked between two steps.
+  result<done> start(const std::function<bool()>& stop);
+
+  fleet& nodes() { return *nodes_; }
+  const cluster_file& cluster() const { return cluster_; }
+  beacon_watcher& beacons() { return *beacons_; }
+
+  /// SIGKILL to the QEMU that receives this VM; `refused` where none does.
+  result<done> kill_target_qemu(vm_id vm);
+  result<done> kill_agent(const node_id& node);
+
+  /// The store's files and the QEMUs' pids; two of them compared tell what was touched.
+  std::map<std::string, std::string> snapshot() const;
+
+  /// Ends every process and removes the directory; what could not be removed.
+  std::vector<std::string> close();
+
+private:
+  local_world(const scenario_file& scenario, std::filesystem::path keep);
+
+  result<done> create_vms();
+  result<done> start_vms(const std::function<bool()>& stop);
+  result<done> pause_vms();
+  void keep_files() const;
+
+  const scenario_file& scenario_;
+  std::filesystem::path keep_;
+  std::filesystem::path room_;
+  cluster_file cluster_;
+  std::unique_ptr<beacon_watcher> beacons_;
+  std::unique_ptr<fleet> nodes_;
+};
+
+} // namespace drover

@@ -1,0 +1,39 @@
+// Counts what the store did to a VM while it was paused, from the trace. Rule: pure; a pause is
+// from the source's STOP to the target's RESUME, and a call that overlaps it counts.
+#pragma once
+
+#include "runtime/base/trace.hpp"
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+class pause_audit final : public trace_sink {
+public:
+  void take(const trace_event& event) override;
+
+  struct intrusion {
+    vm_id vm;
+    node_id node;
+    std::string operation;
+  };
+  /// Every store operation on a VM inside one of its pauses.
+  std::vector<intrusion> store_operations_in_pauses() const;
+
+private:
+  struct interval {
+    wall_time begin;
+    wall_time end;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<vm_id, wall_time> stopped_;
+  std::multimap<vm_id, interval> pauses_;
+  std::vector<store_operation> operations_;
+};
+
+} // namespace drover

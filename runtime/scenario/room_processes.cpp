@@ -1,0 +1,60 @@
+#include "runtime/scenario/room_processes.hpp"
+
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+namespace drover {
+namespace {
+
+constexpr int rounds_max = 500;
+constexpr std::chrono::milliseconds round_pause{10};
+
+std::string command_line_of(const std::filesystem::path& proc) {
+  std::ifstream file{proc / "cmdline", std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+} // namespace
+
+void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+std::vector<pid_t> processes_of(const std::filesystem::path& room) {
+  std::vector<pid_t> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const auto name = entry.path().filename().string();
+    pid_t pid = 0;
+    const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (problem != std::errc{} || *end != '\0' || pid == getpid())
+      continue;
+    if (command_line_of(entry.path()).find(room.string()) != std::string::npos)
+      found.push_back(pid);
+  }
+  return found;
+}
+
+std::vector<pid_t> end_processes_of(const std::filesystem::path& room) {
+  std::vector<pid_t> left = processes_of(room);
+  for (int round = 0; round < rounds_max && !left.empty(); ++round) {
+    for (const auto pid : left)
+      kill(pid, SIGKILL);
+    std::this_thread::sleep_for(round_pause);
+    for (const auto pid : left)
+      waitpid(pid, nullptr, WNOHANG);
+    left = processes_of(room);
+  }
+  // The dead that were adopted from killed agents.
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+  return left;
+}
+
+} // namespace drover

@@ -1,0 +1,190 @@
+#include "runtime/scenario/scenario_player.hpp"
+
+#include <algorithm>
+
+namespace drover {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_deadline = 12s;
+/// A guest that runs beats within this time after the last event, also on a busy machine.
+constexpr auto beat_wait = 10s;
+constexpr std::uint64_t beats_to_end = 3;
+/// The agents report their store operations at most this long after they happened.
+constexpr auto trace_settles = 400ms;
+constexpr auto turn = 100ms;
+
+} // namespace
+
+scenario_player::scenario_player(
+  const scenario_file& scenario, std::optional<policy> how, observers& watching,
+  interrupts& signals)
+  : scenario_(scenario), how_(how), watching_(watching), signals_(signals),
+    triggers_(std::make_shared<action_triggers>(scenario.actions)) {
+  watching_.trace()->add(triggers_);
+  watching_.trace()->add(audit_);
+}
+
+result<scenario_verdict> scenario_player::play(const std::filesystem::path& keep) {
+  const auto until = monotonic_now() + std::chrono::seconds{scenario_.deadline_s};
+  auto world = local_world::open(scenario_, keep, watching_.trace());
+  if (!world)
+    return tl::unexpected(world.error());
+  world_ = std::move(*world);
+  signals_.on_signal([this](unsigned) {
+    std::fputs("drover: interrupted; cancelling and cleaning up\n", stderr);
+    world_->nodes().cancel("cancelled by the operator");
+    triggers_->wake();
+  });
+  auto started = world_->start([this] { return interrupted(); });
+  if (!started) {
+    signals_.on_signal({});
+    return tl::unexpected(started.error());
+  }
+  const auto before = world_->snapshot();
+  triggers_->begin(monotonic_now());
+  while (monotonic_now() < until && !interrupted() &&
+         !(triggers_->never_due().empty() && runs_have_ended())) {
+    if (const auto due = triggers_->next(std::min(until, monotonic_now() + turn)))
+      act(*due);
+    // What waits for an event of a run that has ended waits in vain.
+    if (!runs_.empty() && runs_have_ended() && !triggers_->next(monotonic_now() + turn))
+      break;
+  }
+  if (monotonic_now() >= until) {
+    complain("the deadline of " + std::to_string(scenario_.deadline_s) + " s has passed");
+    world_->nodes().cancel("the scenario's deadline has passed");
+  }
+  wait_for_runs(monotonic_now() + 60s);
+  auto verdict = conclude(before);
+  signals_.on_signal({});
+  for (auto& left : world_->close())
+    verdict.wrong.push_back("left behind: " + left);
+  return verdict;
+}
+
+void scenario_player::act(std::size_t index) {
+  std::visit([this](const auto& a) { carry_out(a); }, scenario_.actions[index].what);
+}
+
+void scenario_player::carry_out(const action::evacuate& a) {
+  depart(
+    {a.node, {a.targets.begin(), a.targets.end()}, how_.value_or(a.how), std::nullopt}, a.node);
+}
+
+void scenario_player::carry_out(const action::migrate& a) {
+  const auto source = node_of(look(), a.vm);
+  if (!source)
+    return complain("no node holds VM " + to_string(a.vm));
+  depart({*source, {a.target}, how_.value_or(a.how), a.vm}, std::nullopt);
+}
+
+void scenario_player::carry_out(const action::kill_target_qemu& a) {
+  auto killed = world_->kill_target_qemu(a.vm);
+  watching_.trace()->take({wall_now(), scenario_acted{"kill_target_qemu", to_string(a.vm)}});
+  if (!killed)
+    complain(to_string(killed.error()));
+}
+
+void scenario_player::carry_out(const action::kill_agent& a) {
+  auto killed = world_->kill_agent(a.node);
+  watching_.trace()->take({wall_now(), scenario_acted{"kill_agent", a.node.value}});
+  if (!killed)
+    complain(to_string(killed.error()));
+}
+
+void scenario_player::carry_out(const action::cancel&) {
+  watching_.trace()->take({wall_now(), scenario_acted{"cancel", ""}});
+  world_->nodes().cancel("cancelled by the scenario");
+}
+
+/// Runs beside the other actions, as a command in another terminal would.
+void scenario_player::depart(const departure& what, const std::optional<node_id>& cordon) {
+  watching_.trace()->take(
+    {wall_now(),
+     scenario_acted{
+       cordon ? "evacuate" : "migrate", cordon ? cordon->value : to_string(*what.only)}});
+  runs_.push_back(
+    std::async(std::launch::async, [this, what, cordon] { return move(what, cordon); }));
+}
+
+run_result scenario_player::move(const departure& what, const std::optional<node_id>& cordon) {
+  auto p = plan_of(world_->cluster(), look(), what);
+  if (!p) {
+    complain(to_string(p.error()));
+    run_result r;
+    r.code = outcome_code::usage_or_internal;
+    r.message = to_string(p.error());
+    return r;
+  }
+  if (!p->feasible)
+    return result_of_infeasible(*p);
+  for (const auto& s : p->steps)
+    watching_.progress().expect(s.vm, s.bytes);
+  auto& nodes = world_->nodes();
+  return result_of(*p, nodes.run(order_of(*p, nodes.controller(), cordon)));
+}
+
+bool scenario_player::runs_have_ended() {
+  return std::all_of(runs_.begin(), runs_.end(), [](const auto& r) {
+    return r.wait_for(0s) == std::future_status::ready;
+  });
+}
+
+void scenario_player::wait_for_runs(mono_time until) {
+  for (auto& r : runs_) {
+    const auto left = std::max(until - monotonic_now(), nanoseconds{0});
+    if (r.wait_for(left) != std::future_status::ready)
+      complain("a run did not end although it was cancelled");
+    ended_.push_back(r.get());
+  }
+}
+
+survey scenario_player::look() {
+  auto seen = survey_of(world_->nodes().call_all(wire::list_vms{}, look_deadline));
+  note_survey(*watching_.trace(), seen, wall_now());
+  return seen;
+}
+
+void scenario_player::check_beats() {
+  for (const auto& group : scenario_.vms)
+    for (std::uint32_t i = 0; !group.paused && i < group.count; ++i) {
+      const vm_id vm{group.first.value + i};
+      if (auto beats = world_->beacons().wait_for_beats(vm, beats_to_end, beat_wait); !beats)
+        complain("VM " + to_string(vm) + " does not beat at the end: " + to_string(beats.error()));
+    }
+}
+
+void scenario_player::complain(std::string mishap) {
+  const std::lock_guard guard{mishaps_mutex_};
+  mishaps_.push_back(std::move(mishap));
+}
+
+scenario_verdict scenario_player::conclude(const std::map<std::string, std::string>& before) {
+  played_scenario played;
+  played.result = combined(ended_);
+  if (!interrupted()) {
+    check_beats();
+    for (const auto index : triggers_->never_due())
+      complain("action " + std::to_string(index) + " was never due");
+  }
+  triggers_->next(monotonic_now() + trace_settles);
+  played.seen = look();
+  played.beats = world_->beacons().reports();
+  played.intrusions = audit_->store_operations_in_pauses();
+  const auto after = world_->snapshot();
+  for (const auto& [file, text] : before)
+    if (const auto now = after.find(file); now == after.end() || now->second != text)
+      played.touched.push_back(file);
+  for (const auto& [file, text] : after)
+    if (!before.contains(file))
+      played.touched.push_back(file);
+  played.mishaps = mishaps_;
+  auto wrong = judge_scenario(scenario_, played);
+  if (interrupted())
+    wrong.insert(wrong.begin(), "interrupted before its end");
+  return {std::move(played.result), std::move(wrong), std::move(played.beats)};
+}
+
+} // namespace drover

@@ -1,0 +1,69 @@
+// Plays a scenario on a local world: carries out its actions when they are due, waits for their
+// end, looks at everything and has it judged. Rule: it decides nothing that a scenario states.
+#pragma once
+
+#include "runtime/program/interrupts.hpp"
+#include "runtime/program/observers.hpp"
+#include "runtime/program/planning.hpp"
+#include "runtime/scenario/action_triggers.hpp"
+#include "runtime/scenario/local_world.hpp"
+#include "runtime/scenario/scenario_judge.hpp"
+
+#include <filesystem>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+struct scenario_verdict {
+  run_result result;
+  std::vector<std::string> wrong; ///< empty = passed
+  std::map<vm_id, beacon_report> beats;
+};
+
+class scenario_player {
+public:
+  /// `how`: instead of every action's policy.
+  scenario_player(
+    const scenario_file& scenario, std::optional<policy> how, observers& watching,
+    interrupts& signals);
+
+  /// `keep`: directory for logs, configs and records; empty = none.
+  result<scenario_verdict> play(const std::filesystem::path& keep);
+
+private:
+  bool interrupted() const { return signals_.count() > 0; }
+  void act(std::size_t index);
+  void carry_out(const action::evacuate& a);
+  void carry_out(const action::migrate& a);
+  void carry_out(const action::kill_target_qemu& a);
+  void carry_out(const action::kill_agent& a);
+  void carry_out(const action::cancel& a);
+  void depart(const departure& what, const std::optional<node_id>& cordon);
+  run_result move(const departure& what, const std::optional<node_id>& cordon);
+  void wait_for_runs(mono_time until);
+  bool runs_have_ended();
+  survey look();
+  void check_beats();
+  void complain(std::string mishap);
+  scenario_verdict conclude(const std::map<std::string, std::string>& before);
+
+  const scenario_file& scenario_;
+  std::optional<policy> how_;
+  observers& watching_;
+  interrupts& signals_;
+  std::shared_ptr<action_triggers> triggers_;
+  std::shared_ptr<pause_audit> audit_ = std::make_shared<pause_audit>();
+  std::unique_ptr<local_world> world_;
+  std::vector<std::future<run_result>> runs_;
+  std::vector<run_result> ended_;
+  std::mutex mishaps_mutex_;
+  std::vector<std::string> mishaps_;
+};
+
+} // namespace drover
