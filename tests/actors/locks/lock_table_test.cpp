@@ -142,6 +142,45 @@ TEST_CASE("a waiter lets others pass that can use what it cannot") {
   CHECK(ask(table, lease(4), stream_between(n1, n3)) == grants{lease(4)});
 }
 
+TEST_CASE("a waiter's last pass is heeded within the step in which it happens") {
+  lock_table table;
+  CHECK(table.set_capacity(cluster_permit(), 10).empty());
+  CHECK(table.set_capacity(window_permit(), 1).empty());
+  CHECK(ask(table, lease(1), {{window_permit(), 1}}) == grants{lease(1)});
+  CHECK(ask(table, lease(2), {{cluster_permit(), 10}}) == grants{lease(2)});
+  CHECK(ask(table, lease(3), {{cluster_permit(), 1}, {window_permit(), 1}}).empty());
+  for (std::uint64_t i = 10; i < 30; ++i)
+    CHECK(ask(table, lease(i), {{cluster_permit(), 1}}).empty());
+  // Of ten units, one is kept for the waiter once it has been passed often enough.
+  CHECK(table.release(lease(2)).size() == 9);
+  CHECK(table.release(lease(1)) == grants{lease(3)});
+}
+
+TEST_CASE("a grant that takes nothing of a waiter's does not count as passing it") {
+  auto table = small_cluster();
+  CHECK(ask(table, lease(1), {{window_permit(), 1}}) == grants{lease(1)});
+  CHECK(ask(table, lease(2), {{window_permit(), 1}, {cluster_permit(), 1}}).empty());
+  for (std::uint64_t i = 10; i < 10 + 2 * lock_table::passes_max; ++i) {
+    CHECK(ask(table, lease(i), {{stream_permit(n1), 1}}) == grants{lease(i)});
+    CHECK(table.release(lease(i)).empty());
+  }
+  CHECK(ask(table, lease(3), {{cluster_permit(), 4}}) == grants{lease(3)});
+}
+
+TEST_CASE("nothing is kept for a waiter that a lowered capacity cannot serve") {
+  auto table = small_cluster();
+  CHECK(ask(table, lease(1), {{window_permit(), 1}}) == grants{lease(1)});
+  CHECK(ask(table, lease(2), {{window_permit(), 1}, {cluster_permit(), 3}}).empty());
+  for (std::uint64_t i = 10; i < 10 + lock_table::passes_max; ++i) {
+    CHECK(ask(table, lease(i), {{cluster_permit(), 4}}) == grants{lease(i)});
+    CHECK(table.release(lease(i)).empty());
+  }
+  CHECK(ask(table, lease(3), {{cluster_permit(), 2}}).empty());
+  CHECK(table.set_capacity(cluster_permit(), 2) == grants{lease(3)});
+  CHECK(table.set_capacity(cluster_permit(), 5).empty());
+  CHECK(table.release(lease(1)) == grants{lease(2)});
+}
+
 TEST_CASE("a dead holder's leases and waits are all given back") {
   auto table = small_cluster();
   CHECK(ask(table, lease(1, 1), {{window_permit(), 1}}) == grants{lease(1, 1)});
