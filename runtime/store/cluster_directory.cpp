@@ -88,17 +88,16 @@ status cluster_directory::make_parents(const path& file) const {
 }
 
 file_calls::outcome<cluster_directory::path> cluster_directory::write_beside(
-  const path& file, const std::string& text) const {
+  const path& file, const std::string& text, file_calls::durability wanted) const {
   path temporary = file;
   temporary += temporary_suffix();
   // A pmxcfs has committed to its database when write returns, and fsync sends nothing there.
-  const auto durability = kind_ == directory_kind::plain ? file_calls::durability::synced
-                                                         : file_calls::durability::unsynced;
-  auto failed = file_calls::write_new(temporary, text, durability);
+  const auto how = kind_ == directory_kind::plain ? wanted : file_calls::durability::unsynced;
+  auto failed = file_calls::write_new(temporary, text, how);
   if (failed == ENOENT) {
     failed = make_parents(file);
     if (failed == 0)
-      failed = file_calls::write_new(temporary, text, durability);
+      failed = file_calls::write_new(temporary, text, how);
   }
   if (failed != 0)
     return tl::unexpected(failed);
@@ -106,7 +105,7 @@ file_calls::outcome<cluster_directory::path> cluster_directory::write_beside(
 }
 
 status cluster_directory::replace(const path& file, const std::string& text) const {
-  const auto temporary = write_beside(file, text);
+  const auto temporary = write_beside(file, text, file_calls::durability::unsynced);
   if (!temporary)
     return temporary.error();
   const auto failed = file_calls::rename_file(*temporary, file, file_calls::replacing::allowed);

@@ -49,8 +49,11 @@ public:
   file_calls::status make_parents(const path& file) const;
   /// Writes the text under a name of its own beside `file`, to be renamed; missing directories are
   /// made.
-  file_calls::outcome<path> write_beside(const path& file, const std::string& text) const;
-  /// Writes beside, then renames over `file` in one step.
+  file_calls::outcome<path> write_beside(
+    const path& file, const std::string& text,
+    file_calls::durability wanted = file_calls::durability::synced) const;
+  /// Writes beside, then renames over `file` in one step; for what need not survive a power
+  /// failure.
   file_calls::status replace(const path& file, const std::string& text) const;
   /// An ordered write of the node's own file.
   file_calls::status pass_barrier(const node_id& node) const;

@@ -162,6 +162,9 @@ result<std::string> pmxcfs_locks::read_holder(
     return std::string{};
   if (!text)
     return call.failure(text.error(), file);
+  // What a power failure may leave of a file that was not synced.
+  if (text->empty())
+    return std::string{};
   auto lock = parse_lock(*text, file.string());
   if (!lock)
     return tl::unexpected(lock.error());

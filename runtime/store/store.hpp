@@ -30,7 +30,7 @@ namespace drover {
 template <class T>
 using callback = std::function<void(result<T>)>;
 
-/// Fencing number and holder of a named cluster lock.
+/// A named cluster lock and who holds it; the holder is empty when nobody's name is written down.
 struct store_lock {
   std::string name;
   std::string holder;

@@ -58,15 +58,16 @@ public:
   std::uint32_t cpus() const;         ///< sockets x cores
   std::uint32_t sockets() const;
   std::uint32_t cores() const;
-  std::string machine() const; ///< empty = the newest pc
-  std::string cpu() const;     ///< empty = kvm64 under kvm, qemu64 under tcg
-  std::string bios() const;    ///< seabios, ovmf
-  std::string lock() const;    ///< empty = none
+  std::string machine() const; ///< the type without its options; empty = the newest pc
+  /// The whole value, with Proxmox's options; empty = kvm64 under kvm, qemu64 under tcg.
+  std::string cpu() const;
+  std::string bios() const; ///< seabios, ovmf
+  std::string lock() const; ///< empty = none
   std::vector<std::string> tags() const;
   bool onboot() const;
   bool kvm() const; ///< `kvm: 0` asks for emulation
   bool agent() const;
-  std::string vga() const;
+  std::string vga() const; ///< the type without its options
   /// `args:` split as a shell splits words (quotes, no expansion).
   std::vector<std::string> args() const;
   /// smbios1's uuid; empty = none.
@@ -75,9 +76,11 @@ public:
   std::uint32_t migrate_downtime_ms() const;
   /// `migrate_speed` (MB/s) in bytes per second; 0 = not set.
   std::uint64_t migrate_speed_bytes_per_s() const;
-  std::vector<disk_entry> disks() const; ///< sorted by key
+  /// ideN, sataN, scsiN and virtioN by bus and number; not efidisk0, tpmstate0 and unusedN.
+  std::vector<disk_entry> disks() const;
   std::vector<net_entry> nets() const;
-  /// Keys whose device ties the VM to its host: hostpciN, usbN (not spice), serialN (not socket).
+  /// Keys whose device ties the VM to its host: hostpciN, usbN (not spice), serialN (not socket),
+  /// parallelN, virtiofsN, ivshmem.
   std::vector<std::string> host_devices() const;
 
 private:

@@ -83,6 +83,17 @@ TEST_CASE("a lock's name can be no path and a holder must have a name") {
   CHECK(code_of(locks.take(std::string(201, 'a'), "me")) == "invalid");
 }
 
+TEST_CASE("a lock whose holder was lost in a power failure expires like any other") {
+  const temporary_directory directory;
+  auto locks = locks_in(directory.path(), milliseconds{0});
+  REQUIRE(locks.take("a", "gone"));
+  std::ofstream(directory.path() / "drover/locks/a.json", std::ios::trunc).close();
+  auto patient = locks_in(directory.path(), milliseconds{120'000});
+  CHECK(code_of(patient.take("a", "me")) == "conflict");
+  CHECK(code_of(locks.take("a", "me")) == "ok");
+  CHECK(code_of(locks.drop("a", "me")) == "ok");
+}
+
 TEST_CASE("a holder's file that cannot be read is an error that names it") {
   const temporary_directory directory;
   auto locks = locks_in(directory.path(), milliseconds{120'000});
