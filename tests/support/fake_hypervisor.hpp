@@ -22,7 +22,7 @@ class fake_hypervisor;
 
 /// What the nodes' QEMUs share: the network between them, and the eye that sees all of them.
 struct fake_machines {
-  explicit fake_machines(fake_cluster& cluster) : cluster(cluster), clock(cluster.clock) {}
+  explicit fake_machines(fake_cluster& shared) : cluster(shared), clock(cluster.clock) {}
 
   fake_cluster& cluster;
   fake_timers& clock;

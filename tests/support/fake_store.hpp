@@ -36,7 +36,7 @@ public:
   };
   using write = std::function<result<done>(content&)>;
 
-  explicit fake_cluster(fake_timers& clock) : clock(clock) {}
+  explicit fake_cluster(fake_timers& timers) : clock(timers) {}
 
   /// Appends to the log when it can be applied to its end.
   result<done> append(write change) {

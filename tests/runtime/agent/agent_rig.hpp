@@ -1,0 +1,254 @@
+// Two agents, n1 and n2, on fakes, wired by hand; and a journey of one VM from n1 to n2 in steps
+// that a test can interrupt or repeat.
+#pragma once
+
+#include "runtime/agent/agent.hpp"
+#include "tests/support/fake_hypervisor.hpp"
+#include "tests/support/fake_marks.hpp"
+#include "tests/support/fake_store.hpp"
+#include "tests/support/fake_timers.hpp"
+
+#include <catch2/catch.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drover::test {
+
+inline const vm_id vm{105};
+inline const node_id n1{"n1"};
+inline const node_id n2{"n2"};
+
+inline std::string config_text(vm_id id) {
+  return "# keep me\nname: vm" + to_string(id) + "\nmemory: 64\ncores: 2\nmigrate_downtime: 0.2\n";
+}
+
+class node_rig {
+public:
+  node_rig(fake_cluster& cluster, fake_machines& all, const node_id& name)
+    : store(cluster, name), machines(all, name), marks(cluster, name.value), name_(name),
+      clock_(cluster.clock) {
+    restart();
+  }
+
+  fake_store store;
+  fake_hypervisor machines;
+  fake_marks marks;
+  std::vector<wire::reply> replies;
+  std::vector<wire::notice> notices;
+  bool finished = false;
+  agent_access access = agent_access::control;
+  std::string controller = "c:1";
+
+  agent& it() { return *agent_; }
+
+  /// The agent's process dies.
+  void die() { agent_.reset(); }
+
+  /// The agent's process dies and another one comes.
+  void restart() {
+    die();
+    agent_settings settings;
+    settings.node = name_;
+    settings.boot_id = "boot-" + name_.value;
+    settings.version = "0";
+    settings.access = access;
+    settings.wall_now = [this] { return clock_.wall(); };
+    finished = false;
+    agent_ = std::make_unique<agent>(
+      settings, store, machines, marks, clock_, [this](const wire::from_agent& message) {
+        if (const auto* reply = std::get_if<wire::reply>(&message))
+          replies.push_back(*reply);
+        else
+          notices.push_back(std::get<wire::notice>(message));
+      });
+    agent_->on_finished = [this] { finished = true; };
+  }
+
+  void greet() {
+    const auto answer = ask(wire::hello{wire::protocol_version, controller});
+    REQUIRE(answer);
+  }
+
+  request_id send(wire::request_body body, milliseconds deadline = milliseconds{5000}) {
+    const request_id id{name_.value + "-" + std::to_string(++ids_)};
+    agent_->request({id, deadline, std::move(body)});
+    return id;
+  }
+
+  const wire::reply* reply_to(const request_id& id) const {
+    for (const auto& reply : replies)
+      if (reply.id == id)
+        return &reply;
+    return nullptr;
+  }
+
+  /// Asks and runs the clock until the answer is there.
+  template <class R>
+  result<typename R::answer> ask(R body, milliseconds deadline = milliseconds{5000}) {
+    const auto id = send(wire::request_body{std::move(body)}, deadline);
+    clock_.run_until([&] { return reply_to(id) != nullptr; }, nanoseconds{deadline} * 2);
+    const auto* reply = reply_to(id);
+    if (reply == nullptr)
+      return fail(errc::timeout, "the fake agent gave no answer");
+    if (!reply->body)
+      return tl::unexpected{reply->body.error()};
+    return std::get<typename R::answer>(*reply->body);
+  }
+
+private:
+  const node_id name_;
+  fake_timers& clock_;
+  std::unique_ptr<agent> agent_;
+  int ids_ = 0;
+};
+
+struct rig {
+  rig() {
+    source.store.create_config(vm, n1, config_text(vm), [](auto) {});
+    clock.run_for(milliseconds{1});
+    source.machines.put(vm, config_text(vm));
+    source.greet();
+    target.greet();
+  }
+
+  fake_timers clock;
+  fake_cluster cluster{clock};
+  fake_machines machines{cluster};
+  node_rig source{cluster, machines, n1};
+  node_rig target{cluster, machines, n2};
+
+  node_id owner() const { return cluster.latest.configs.at(vm).first; }
+  std::string config() const { return cluster.latest.configs.at(vm).second; }
+  handover_record record() const {
+    const auto found = cluster.latest.records.find(vm);
+    return found == cluster.latest.records.end() ? handover_record{} : found->second;
+  }
+  bool runs(const node_rig& node) const {
+    const auto found = node.machines.machines.find(vm);
+    return found != node.machines.machines.end() && found->second.vcpus_run;
+  }
+  /// Index of the first call `what` on `node` from `from` on; calls.size() when there is none.
+  std::size_t call(const std::string& node, const std::string& what, std::size_t from = 0) const {
+    for (auto i = from; i < cluster.calls.size(); ++i)
+      if (cluster.calls[i].node == node && cluster.calls[i].what == what)
+        return i;
+    return cluster.calls.size();
+  }
+  void both_lose_the_controller() {
+    source.it().controller_gone();
+    target.it().controller_gone();
+  }
+};
+
+/// The requests of one migration, as the controller asks them.
+class journey {
+public:
+  enum step {
+    begin,
+    receive,
+    stream,
+    source_end,
+    target_end,
+    move,
+    take_over,
+    claim,
+    release,
+    settle,
+    end
+  };
+
+  explicit journey(rig& world, policy how = policy::ticket) : world_(world), how_(how) {}
+
+  const ticket& evidence() const { return begun_->evidence; }
+  const std::optional<wire::begun>& begun() const { return begun_; }
+
+  /// Asks for one step; a step that the policy does not have is a success.
+  result<done> ask(step s) {
+    switch (s) {
+    case begin: {
+      auto answer = world_.source.ask(wire::begin_handover{vm, n2, how_, "c:1"});
+      if (!answer)
+        return tl::unexpected{answer.error()};
+      begun_ = *answer;
+      return done{};
+    }
+    case receive: {
+      auto answer = world_.target.ask(
+        wire::receive{evidence(), begun_->config, begun_->facts, begun_->was_paused});
+      if (!answer)
+        return tl::unexpected{answer.error()};
+      offer_ = *answer;
+      return done{};
+    }
+    case stream:
+      return plain(world_.source.ask(
+        wire::stream{evidence(), offer_.host, offer_.port, offer_.token, 0, 100}));
+    case source_end:
+      return completed(world_.source.ask(wire::await_outcome{{evidence()}}));
+    case target_end:
+      return completed(world_.target.ask(wire::await_outcome{{evidence()}}));
+    case move:
+      if (how_ == policy::claim || how_ == policy::ticket)
+        return done{};
+      return plain(world_.source.ask(wire::move_config{{evidence()}}));
+    case take_over:
+      return plain(world_.target.ask(wire::take_over{{evidence()}}));
+    case claim:
+      return plain(world_.target.ask(wire::await_claim{{evidence()}}));
+    case release:
+      return plain(world_.source.ask(wire::release_source{{evidence()}}));
+    case settle:
+      return plain(world_.target.ask(wire::settle{{evidence()}}));
+    case end:
+      break;
+    }
+    return done{};
+  }
+
+  /// All steps from `first` up to, not including, `last`; each has to succeed.
+  void run(step first, step last) {
+    for (int s = first; s < last; ++s) {
+      const auto answer = ask(static_cast<step>(s));
+      INFO("step " << s << ": " << (answer ? "" : to_string(answer.error())));
+      REQUIRE(answer);
+    }
+  }
+
+  void check_moved() const {
+    CHECK(world_.machines.violations.empty());
+    CHECK(world_.owner() == n2);
+    CHECK(world_.runs(world_.target));
+    CHECK_FALSE(world_.source.machines.machines.contains(vm));
+    CHECK(world_.config() == config_text(vm));
+    CHECK(world_.record().state == record_state::settled);
+    CHECK(world_.record().number == evidence().number());
+  }
+
+private:
+  template <class A>
+  static result<done> plain(const result<A>& answer) {
+    if (!answer)
+      return tl::unexpected{answer.error()};
+    return done{};
+  }
+  static result<done> completed(const result<wire::outcome>& answer) {
+    if (!answer)
+      return tl::unexpected{answer.error()};
+    if (answer->end != wire::stream_end::completed)
+      return fail(errc::bug, "not completed", answer->reason);
+    return done{};
+  }
+
+  rig& world_;
+  const policy how_;
+  std::optional<wire::begun> begun_;
+  wire::stream_offer offer_;
+};
+
+inline constexpr std::array all_policies{
+  policy::check, policy::nocheck, policy::claim, policy::ticket};
+
+} // namespace drover::test

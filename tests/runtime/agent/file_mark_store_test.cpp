@@ -1,0 +1,56 @@
+#include "runtime/agent/file_mark_store.hpp"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <unistd.h>
+
+using namespace drover;
+
+namespace {
+
+class temporary_directory {
+public:
+  temporary_directory() {
+    char name[] = "/tmp/drover-marks-XXXXXX";
+    path_ = ::mkdtemp(name);
+  }
+  ~temporary_directory() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+
+private:
+  std::filesystem::path path_;
+};
+
+} // namespace
+
+TEST_CASE("marks are read back as they were written, and other files are left alone", "[marks]") {
+  temporary_directory dir;
+  file_mark_store store{dir.path()};
+  const run_marks marks{epoch{3}, epoch{2}, epoch{4}, epoch{4}, epoch{1}};
+  REQUIRE(store.save(vm_id{105}, marks));
+  REQUIRE(store.save(vm_id{105}, marks));
+  std::ofstream{dir.path() / "105.pid"} << "1";
+  std::ofstream{dir.path() / "x.epoch"} << "1";
+  const auto all = store.load();
+  REQUIRE(all);
+  REQUIRE(all->size() == 1);
+  CHECK(all->at(vm_id{105}) == marks);
+}
+
+TEST_CASE("a broken mark file is named, since a lost mark is a lost fence", "[marks]") {
+  temporary_directory dir;
+  for (const auto* text :
+       {"", "{", "[]", R"({"run":1})",
+        R"({"run":-1,"voided":0,"seen":0,"barrier":0,"paused":0})"}) {
+    std::ofstream{dir.path() / "105.epoch"} << text;
+    const auto all = file_mark_store{dir.path()}.load();
+    REQUIRE(!all);
+    CHECK(all.error().code == errc::invalid);
+    CHECK(all.error().context.find("105.epoch") != std::string::npos);
+  }
+}
+
+TEST_CASE("a directory that is not there is an error, not an empty one", "[marks]") {
+  CHECK_FALSE(file_mark_store{"/nonexistent/drover"}.load());
+  CHECK_FALSE(file_mark_store{"/nonexistent/drover"}.save(vm_id{1}, {}));
+}
