@@ -92,16 +92,16 @@ void configure_types(caf::actor_system_config& config) {
 /// struct's namespace, fields in their order.
 #define DROVER_INSPECT(T, ...)                                                                     \
   template <class Inspector>                                                                       \
-  typename Inspector::result_type inspect(Inspector& inspector, T& value) {                        \
-    auto& [__VA_ARGS__] = value;                                                                   \
-    return inspector(caf::meta::type_name(#T), __VA_ARGS__);                                       \
+  typename Inspector::result_type inspect(Inspector& inspector_, T& value_) {                      \
+    auto& [__VA_ARGS__] = value_;                                                                  \
+    return inspector_(caf::meta::type_name(#T), __VA_ARGS__);                                      \
   }
 
 /// The same for a struct without fields.
 #define DROVER_INSPECT_EMPTY(T)                                                                    \
   template <class Inspector>                                                                       \
-  typename Inspector::result_type inspect(Inspector& inspector, T&) {                              \
-    return inspector(caf::meta::type_name(#T));                                                    \
+  typename Inspector::result_type inspect(Inspector& inspector_, T&) {                             \
+    return inspector_(caf::meta::type_name(#T));                                                   \
   }
 
 /// Makes an enum usable as caf::error; 0 means "no error", so it must not be a value of the enum.
