@@ -1,0 +1,236 @@
+#include "runtime/agent/agent_loop.hpp"
+
+#include "runtime/agent/file_mark_store.hpp"
+#include "runtime/agent/node_lock.hpp"
+#include "runtime/hypervisor/qemu_hypervisor.hpp"
+#include "runtime/link/link.hpp"
+#include "runtime/wire/codec.hpp"
+#include "runtime/wire/line_framer.hpp"
+
+#include <asio.hpp>
+#include <csignal>
+#include <deque>
+#include <fstream>
+#include <memory>
+#include <sys/sysinfo.h>
+#include <thread>
+#include <unistd.h>
+
+namespace drover {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a second agent waits for the first to leave, and how often it looks.
+constexpr auto lock_patience = 3s;
+constexpr auto lock_look = 20ms;
+/// Unsent answers beyond this mean that nobody reads them any more.
+constexpr std::size_t unsent_bytes_max = 64U * 1024 * 1024;
+
+class loop_timers final : public timers {
+public:
+  explicit loop_timers(asio::io_context& loop) : loop_(loop) {}
+  mono_time now() const override { return monotonic_now(); }
+  void after(nanoseconds delay, std::function<void()> task) override {
+    auto timer = std::make_shared<asio::steady_timer>(loop_, delay);
+    timer->async_wait([timer, task = std::move(task)](const asio::error_code& problem) {
+      if (!problem)
+        task();
+    });
+  }
+
+private:
+  asio::io_context& loop_;
+};
+
+std::string boot_id() {
+  std::ifstream file{"/proc/sys/kernel/random/boot_id"};
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+agent_settings settings_of(const agent_loop_settings& from) {
+  agent_settings s;
+  s.node = from.qemu.node;
+  s.boot_id = boot_id();
+  s.version = DROVER_VERSION;
+  s.pid = static_cast<std::uint32_t>(getpid());
+  struct sysinfo host {};
+  if (sysinfo(&host) == 0)
+    s.memory_bytes = std::uint64_t{host.totalram} * host.mem_unit;
+  s.cores = std::thread::hardware_concurrency();
+  s.access = from.access;
+  s.wall_now = [] { return wall_now(); };
+  return s;
+}
+
+/// Standard input and output, the lock, and the agent between them.
+class agent_process {
+public:
+  explicit agent_process(const agent_loop_settings& settings)
+    : settings_(settings), lock_(settings.qemu.run_dir), clock_(loop_),
+      marks_(settings.qemu.run_dir), in_(loop_, ::dup(STDIN_FILENO)),
+      out_(loop_, ::dup(STDOUT_FILENO)), signals_(loop_, SIGTERM) {}
+
+  result<done> run() {
+    signals_.async_wait([this](const asio::error_code& problem, int) {
+      if (!problem)
+        input_ended();
+    });
+    if (auto started = start(); !started)
+      return started;
+    read();
+    loop_.run();
+    agent_.reset();
+    return done{};
+  }
+
+private:
+  result<done> start() {
+    auto made = make_store(
+      settings_.store, [this](std::function<void()> task) { asio::post(loop_, std::move(task)); },
+      [this](const store_operation& operation) {
+        if (agent_)
+          agent_->store_operated(operation);
+      });
+    if (!made)
+      return tl::unexpected(made.error());
+    store_ = std::move(*made);
+    if (settings_.access == agent_access::observe)
+      serve();
+    else
+      take_node(monotonic_now() + lock_patience);
+    return done{};
+  }
+
+  void take_node(mono_time until) {
+    if (lock_.take())
+      return serve();
+    if (ended_)
+      return loop_.stop();
+    if (monotonic_now() >= until) {
+      refused_ = true;
+      for (auto& line : std::exchange(early_, {}))
+        take_line(std::move(line));
+      return;
+    }
+    clock_.after(lock_look, [this, until] { take_node(until); });
+  }
+
+  void serve() {
+    machines_ = std::make_unique<qemu_hypervisor>(loop_, settings_.qemu);
+    agent_ = std::make_unique<agent>(
+      settings_of(settings_), *store_, *machines_, marks_, clock_,
+      [this](const wire::from_agent& message) {
+        std::visit([this](const auto& m) { write(wire::encode(m)); }, message);
+      });
+    agent_->on_finished = [this] { asio::post(loop_, [this] { loop_.stop(); }); };
+    for (auto& line : std::exchange(early_, {}))
+      take_line(std::move(line));
+    if (ended_)
+      agent_->controller_gone();
+  }
+
+  void read() {
+    in_.async_read_some(
+      asio::buffer(bytes_), [this](const asio::error_code& problem, std::size_t n) {
+        if (problem)
+          return input_ended();
+        const auto fed = framer_.feed(
+          {bytes_.data(), n}, [this](std::string line) { take_line(std::move(line)); });
+        if (!fed) {
+          answer_invalid({}, fed.error());
+          return input_ended(); // Nobody can tell where the next message would start.
+        }
+        read();
+      });
+  }
+
+  void take_line(std::string line) {
+    if (!agent_ && !refused_)
+      return early_.push_back(std::move(line));
+    auto asked = wire::decode_request(line);
+    if (!asked)
+      return answer_invalid(wire::id_of(line).value_or(request_id{}), asked.error());
+    if (refused_)
+      return answer(
+        asked->id, fail(
+                     errc::conflict, settings_.qemu.node.value + " is served by another agent",
+                     lock_.holder()));
+    if (const auto* greeting = std::get_if<wire::hello>(&asked->body);
+        greeting != nullptr && settings_.access == agent_access::control)
+      lock_.sign(greeting->controller);
+    agent_->request(std::move(*asked));
+  }
+
+  void answer(const request_id& id, result<wire::reply_body> body) {
+    write(wire::encode(wire::reply{id, std::move(body)}));
+  }
+
+  void answer_invalid(const request_id& id, const error& why) { answer(id, tl::unexpected(why)); }
+
+  void input_ended() {
+    if (std::exchange(ended_, true))
+      return;
+    if (agent_)
+      agent_->controller_gone();
+    else if (refused_)
+      loop_.stop();
+  }
+
+  void write(std::string line) {
+    unsent_bytes_ += line.size() + 1;
+    if (output_broken_ || unsent_bytes_ > unsent_bytes_max)
+      return input_ended();
+    line += '\n';
+    unsent_.push_back(std::move(line));
+    if (unsent_.size() == 1)
+      write_first();
+  }
+
+  void write_first() {
+    asio::async_write(
+      out_, asio::buffer(unsent_.front()), [this](const asio::error_code& problem, std::size_t) {
+        if (problem) {
+          output_broken_ = true;
+          return input_ended();
+        }
+        unsent_bytes_ -= unsent_.front().size();
+        unsent_.pop_front();
+        if (!unsent_.empty())
+          write_first();
+      });
+  }
+
+  const agent_loop_settings& settings_;
+  asio::io_context loop_{1};
+  node_lock lock_;
+  loop_timers clock_;
+  file_mark_store marks_;
+  std::unique_ptr<store> store_;
+  std::unique_ptr<qemu_hypervisor> machines_;
+  std::unique_ptr<agent> agent_;
+  asio::posix::stream_descriptor in_;
+  asio::posix::stream_descriptor out_;
+  asio::signal_set signals_;
+  wire::line_framer framer_{line_bytes_max};
+  std::array<char, 65536> bytes_{};
+  std::vector<std::string> early_; ///< lines that came before the node was ours
+  std::deque<std::string> unsent_;
+  std::size_t unsent_bytes_ = 0;
+  bool refused_ = false;
+  bool ended_ = false;
+  bool output_broken_ = false;
+};
+
+} // namespace
+
+result<done> run_agent_loop(const agent_loop_settings& settings) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGINT, SIG_IGN);
+  agent_process process{settings};
+  return process.run();
+}
+
+} // namespace drover

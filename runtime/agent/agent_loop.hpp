@@ -1,0 +1,29 @@
+// The agent as a process: lines on standard input and output, real drivers, one event loop. Rule:
+// it connects and decides nothing; one acting agent per run directory, which a file lock guards.
+//
+//   agent.lock   locked by the acting agent; its text is "<pid> <controller>"
+//
+// A second agent waits a moment for the lock, because the first may be on its way out; then it
+// answers every request with `conflict` and says who holds the node.
+#pragma once
+
+#include "runtime/agent/agent.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/hypervisor/qemu_settings.hpp"
+#include "runtime/store/make_store.hpp"
+
+#include <string>
+
+namespace drover {
+
+struct agent_loop_settings {
+  qemu_settings qemu; ///< with the node and its run directory
+  store_spec store;
+  agent_access access = agent_access::control;
+};
+
+/// Serves standard input until it ends and everything in flight is safe. Errors are of the start
+/// only.
+result<done> run_agent_loop(const agent_loop_settings& settings);
+
+} // namespace drover

@@ -1,0 +1,100 @@
+// drover-agent: the node side, started over the link.
+#include "runtime/agent/agent_loop.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace drover;
+
+struct flags {
+  std::string node;
+  std::string run_dir;
+  std::string store;
+  std::string address = "127.0.0.1";
+  std::string qemu = "qemu-system-x86_64";
+  std::string accel = "auto";
+  std::vector<std::string> storages;
+};
+
+int complain(const std::string& what) {
+  std::fprintf(stderr, "drover-agent: %s\n", what.c_str());
+  return 1;
+}
+
+/// "NAME=PATH" or "NAME=PATH,shared".
+bool add_storage(const std::string& text, std::map<std::string, storage_path>& storages) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos)
+    return false;
+  auto path = text.substr(equals + 1);
+  const std::string mark = ",shared";
+  storage_path storage;
+  if (path.size() > mark.size() && path.ends_with(mark)) {
+    storage.reach = storage_reach::shared;
+    path.resize(path.size() - mark.size());
+  }
+  storage.path = path;
+  return storages.emplace(text.substr(0, equals), storage).second && !path.empty();
+}
+
+int run(const flags& f, agent_access access) {
+  agent_loop_settings s;
+  s.access = access;
+  s.qemu.node = node_id{f.node};
+  s.qemu.run_dir = f.run_dir;
+  s.qemu.migration_address = f.address;
+  s.qemu.qemu_binary = f.qemu;
+  s.qemu.accel = f.accel == "kvm"   ? acceleration::kvm
+                 : f.accel == "tcg" ? acceleration::tcg
+                                    : acceleration::automatic;
+  for (const auto& text : f.storages)
+    if (!add_storage(text, s.qemu.storages))
+      return complain("--storage " + text + ": expected NAME=PATH or NAME=PATH,shared, each once");
+  const auto colon = f.store.find(':');
+  if (colon == std::string::npos)
+    return complain("--store " + f.store + ": expected KIND:PATH, e.g. pmxcfs:/etc/pve");
+  s.store.kind = f.store.substr(0, colon);
+  s.store.directory = f.store.substr(colon + 1);
+  s.store.node = s.qemu.node;
+  std::error_code problem;
+  std::filesystem::create_directories(f.run_dir, problem);
+  if (problem)
+    return complain("--run-dir " + f.run_dir + ": " + problem.message());
+  if (const auto served = run_agent_loop(s); !served)
+    return complain(to_string(served.error()));
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"The node side of drover; started by drover over the link.", "drover-agent"};
+  flags f;
+  bool observe = false;
+  app.set_version_flag("--version", "drover-agent " DROVER_VERSION);
+  bool stdio = false;
+  app.add_flag("--stdio", stdio, "serve standard input and output")->required();
+  app.add_flag("--observe", observe, "only look, beside an agent that acts");
+  app.add_option("--node", f.node, "this node's name")->required();
+  app.add_option("--run-dir", f.run_dir, "this node's directory for sockets and marks")->required();
+  app.add_option("--store", f.store, "KIND:PATH, e.g. pmxcfs:/etc/pve")->required();
+  app.add_option("--address", f.address, "numeric address for memory streams");
+  app.add_option("--qemu", f.qemu, "the QEMU program");
+  app.add_option("--accel", f.accel, "auto, tcg or kvm")
+    ->check(CLI::IsMember({"auto", "tcg", "kvm"}));
+  app.add_option("--storage", f.storages, "NAME=PATH[,shared]; may be given several times")
+    ->allow_extra_args(false);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0)
+      return app.exit(e);
+    return complain(std::string{e.what()} + "; see drover-agent --help");
+  }
+  return run(f, observe ? agent_access::observe : agent_access::control);
+}
