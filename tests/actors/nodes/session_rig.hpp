@@ -136,4 +136,32 @@ private:
   void on(session::wake_at& c) { wake = c.at; }
 };
 
+/// A session in the given phase, on the shortest way there.
+inline session_rig rig_in(session::phase p) {
+  using session::phase;
+  session_rig rig;
+  if (p == phase::idle)
+    return rig;
+  rig.start();
+  if (p == phase::opening)
+    return rig;
+  if (p == phase::waiting) {
+    rig.closed();
+    return rig;
+  }
+  rig.opened();
+  if (p == phase::greeting)
+    return rig;
+  if (p == phase::closing) {
+    rig.reply_to_hello(fail(errc::conflict, "another agent holds the node"));
+    return rig;
+  }
+  rig.reply_to_hello();
+  if (p == phase::up)
+    return rig;
+  rig.stop();
+  rig.closed();
+  return rig;
+}
+
 } // namespace drover::test
