@@ -37,6 +37,11 @@ void take_capabilities(const json& list, binary_facts& facts) {
     facts.migration_capabilities.insert(c.value("capability", std::string{}));
 }
 
+std::string version_of(const json& v) {
+  return std::to_string(v.value("major", 0)) + "." + std::to_string(v.value("minor", 0)) + "." +
+         std::to_string(v.value("micro", 0));
+}
+
 /// The file that would be started, and what it looks like now; empty when there is none.
 std::string stamp_of(const std::string& binary) {
   const auto look = [](const std::string& path) -> std::string {
@@ -133,7 +138,7 @@ std::string binary_facts::canonical_machine(std::string_view machine) const {
   return machines.contains(name) ? name : std::string{};
 }
 
-result<binary_facts> read_binary_facts(std::string_view qmp_output) {
+result<binary_facts> read_binary_facts(std::string_view qmp_output) try {
   binary_facts facts;
   std::istringstream lines{std::string{qmp_output}};
   for (std::string line; std::getline(lines, line);) {
@@ -141,12 +146,8 @@ result<binary_facts> read_binary_facts(std::string_view qmp_output) {
     if (!message.is_object())
       return fail(errc::invalid, "not QMP", line.substr(0, 80));
     const auto version = json::json_pointer("/QMP/version/qemu");
-    if (message.contains(version)) {
-      const auto& v = message.at(version);
-      facts.version = std::to_string(v.value("major", 0)) + "." +
-                      std::to_string(v.value("minor", 0)) + "." +
-                      std::to_string(v.value("micro", 0));
-    }
+    if (message.contains(version))
+      facts.version = version_of(message.at(version));
     const auto answer = message.find("return");
     if (answer == message.end() || !answer->is_array())
       continue;
@@ -158,6 +159,8 @@ result<binary_facts> read_binary_facts(std::string_view qmp_output) {
   if (facts.version.empty() || facts.machines.empty())
     return fail(errc::invalid, "no list of machines");
   return facts;
+} catch (const json::exception& e) {
+  return fail(errc::invalid, "an answer of another form", e.what());
 }
 
 const result<binary_facts>& binary_probe::facts() {

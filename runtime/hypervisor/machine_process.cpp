@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <poll.h>
 #include <sstream>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -54,8 +55,17 @@ std::vector<std::string> words_of(pid_t pid) {
 }
 
 /// The process is the QEMU of this pid file: its command line names the file.
-bool is_machine_of(pid_t pid, const std::filesystem::path& pid_file) {
-  const auto words = words_of(pid);
+bool is_machine_of(int handle, pid_t pid, const std::filesystem::path& pid_file) {
+  auto words = words_of(pid);
+  // A process has no command line for an instant while it is started, and for ever when it has
+  // ended; its handle becomes readable only then.
+  constexpr int instants_most = 100;
+  for (int i = 0; i < instants_most && words.empty(); ++i) {
+    pollfd ended{handle, POLLIN, 0};
+    if (::poll(&ended, 1, 1) != 0)
+      return false;
+    words = words_of(pid);
+  }
   const auto at = std::find(words.begin(), words.end(), "-pidfile");
   return at != words.end() && std::next(at) != words.end() && *std::next(at) == pid_file.native();
 }
@@ -104,7 +114,7 @@ result<std::shared_ptr<machine_process>> machine_process::adopt(
   // First the handle, then the look at the command line: the number cannot change its owner
   // between.
   unique_fd handle(pid > 0 ? pidfd_open(pid) : -1);
-  if (!handle || !is_machine_of(pid, files.pid())) {
+  if (!handle || !is_machine_of(handle.get(), pid, files.pid())) {
     if (handle) {
       siginfo_t ignored{};
       ::waitid(
@@ -145,9 +155,7 @@ std::string machine_process::reap() {
 
 void machine_process::kill() { pidfd_send_signal(handle_.native_handle(), SIGKILL); }
 
-void machine_process::terminate() {
-  pidfd_send_signal(handle_.native_handle(), SIGTERM);
-}
+void machine_process::terminate() { pidfd_send_signal(handle_.native_handle(), SIGTERM); }
 
 void machine_process::forget() {
   on_gone_ = {};

@@ -39,7 +39,7 @@ json capability_list(
 qemu_machine::qemu_machine(std::shared_ptr<machine_host> host, vm_id vm)
   : host_(std::move(host)), vm_(vm), files_(host_->settings.run_dir, vm),
     reconnect_timer_(host_->loop), end_timer_(host_->loop), progress_timer_(host_->loop),
-    cancel_timer_(host_->loop) {}
+    cancel_timer_(host_->loop), continue_timer_(host_->loop) {}
 
 // -- start ---------------------------------------------------------------------------------------
 

@@ -87,6 +87,8 @@ private:
   void call(
     std::string_view command, const nlohmann::json& arguments, callback<nlohmann::json> answer);
   void ask_status();
+  void send_cont(int attempts_left);
+  void retry_cont(const error& refused, int attempts_left);
 
   // Streams: qemu_machine_stream.cpp, qemu_machine_stream_end.cpp.
   void set_up_stream(const stream_limits& limits, std::uint64_t attempt);
@@ -146,6 +148,7 @@ private:
   stream_figures figures_;
   asio::steady_timer progress_timer_;
   asio::steady_timer cancel_timer_;
+  asio::steady_timer continue_timer_;
   std::vector<callback<done>> stream_answers_; ///< until `migrate` was accepted
   std::vector<callback<done>> cancel_answers_;
 };

@@ -12,6 +12,8 @@ namespace {
 constexpr milliseconds command_deadline{10'000};
 constexpr milliseconds quit_deadline{10'000};
 constexpr milliseconds kill_deadline{10'000};
+constexpr milliseconds continue_delay{10};
+constexpr int continue_attempts_most = 100;
 
 error of_vm(errc code, std::string what, vm_id vm) {
   return {code, std::move(what), "VM " + to_string(vm)};
@@ -41,7 +43,8 @@ void qemu_machine::detach() {
   for (auto* client : {&client_, &rescue_})
     if (*client)
       (*client)->close();
-  for (auto* timer : {&reconnect_timer_, &end_timer_, &progress_timer_, &cancel_timer_})
+  for (auto* timer :
+       {&reconnect_timer_, &end_timer_, &progress_timer_, &cancel_timer_, &continue_timer_})
     timer->cancel();
 }
 
@@ -170,10 +173,16 @@ void qemu_machine::resume(callback<wall_time> answer) {
   resume_answers_.push_back(std::move(answer));
   if (std::exchange(continuing_, true))
     return;
-  call("cont", nullptr, [weak = weak_from_this()](const result<json>& taken) {
+  send_cont(continue_attempts_most);
+}
+
+void qemu_machine::send_cont(int attempts_left) {
+  call("cont", nullptr, [weak = weak_from_this(), attempts_left](const result<json>& taken) {
     const auto self = weak.lock();
     if (!self)
       return;
+    if (!taken && taken.error().code == errc::refused && attempts_left > 0)
+      return self->retry_cont(taken.error(), attempts_left);
     self->continuing_ = false;
     if (!taken)
       return self->answer_all<wall_time>(self->resume_answers_, tl::unexpected(taken.error()));
@@ -184,6 +193,29 @@ void qemu_machine::resume(callback<wall_time> answer) {
       self->resume_answers_,
       tl::unexpected(of_vm(errc::refused, "QEMU took `cont` and did not run", self->vm_)));
   });
+}
+
+void qemu_machine::retry_cont(const error& refused, int attempts_left) {
+  // A source reports `completed` some moments before it is in postmigrate, and refuses `cont` until
+  // then. Only in that state is a refusal no answer yet.
+  call(
+    "query-status", nullptr,
+    [weak = weak_from_this(), refused, attempts_left](const result<json>& status) {
+      const auto self = weak.lock();
+      if (!self)
+        return;
+      const bool is_finishing =
+        status && status->is_object() && status->value("status", "") == "finish-migrate";
+      if (!is_finishing) {
+        self->continuing_ = false;
+        return self->answer_all<wall_time>(self->resume_answers_, tl::unexpected(refused));
+      }
+      self->continue_timer_.expires_after(continue_delay);
+      self->continue_timer_.async_wait([weak, attempts_left](const asio::error_code& failure) {
+        if (const auto again = weak.lock(); again && !failure)
+          again->send_cont(attempts_left - 1);
+      });
+    });
 }
 
 } // namespace drover

@@ -49,6 +49,7 @@ void qemu_machine::end_stream(
   const auto keep = shared_from_this();
   stream_phase_ = stream_phase::ended;
   progress_timer_.cancel();
+  cancel_timer_.cancel();
   const bool is_source = mark_.role == stream_role::source;
   outcome_ = wire::outcome{
     end, reason, is_source ? stopped_at_ : std::nullopt, at, figures_.transferred_bytes};

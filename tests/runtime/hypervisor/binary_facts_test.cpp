@@ -1,0 +1,46 @@
+#include "runtime/hypervisor/binary_probe.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace drover {
+
+namespace {
+
+constexpr const char* answers =
+  R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}, "capabilities": []}}
+{"return": {}, "id": 0}
+{"return": [{"name": "pc-i440fx-7.2", "alias": "pc"}, {"name": "pc-q35-7.2", "alias": "q35"}, {"name": "pc-i440fx-7.1"}], "id": 1}
+{"return": [{"state": false, "capability": "events"}, {"state": true, "capability": "return-path"}], "id": 2}
+)";
+
+} // namespace
+
+TEST_CASE("a binary's answers become its version, machines and capabilities") {
+  const auto facts = read_binary_facts(answers);
+  REQUIRE(facts);
+  CHECK(facts->version == "7.2.22");
+  CHECK(facts->canonical_machine("") == "pc-i440fx-7.2");
+  CHECK(facts->canonical_machine("pc") == "pc-i440fx-7.2");
+  CHECK(facts->canonical_machine("q35") == "pc-q35-7.2");
+  CHECK(facts->canonical_machine("pc-i440fx-7.1") == "pc-i440fx-7.1");
+  CHECK(facts->canonical_machine("pc-i440fx-9.9").empty());
+  CHECK(facts->migration_capabilities == std::set<std::string>{"events", "return-path"});
+}
+
+TEST_CASE("what a program that is no QEMU prints is an error") {
+  const auto text = GENERATE(
+    as<std::string>{}, "", "hello\n", "{}\n", "{\"return\": [1], \"id\": 1}\n",
+    "{\"QMP\": {\"version\": {\"qemu\": 7}}}\n", "{\"return\": [{\"name\": 5}], \"id\": 1}\n",
+    "{\"return\": [], \"id\": \"x\"}\n");
+  CHECK_FALSE(read_binary_facts(text));
+}
+
+TEST_CASE("a binary that is missing or is no QEMU is refused, each time it is asked") {
+  binary_probe missing("/nonexistent/qemu");
+  CHECK(missing.facts().error().what == "QEMU is not installed here");
+  CHECK(missing.facts().error().context == "/nonexistent/qemu");
+  binary_probe other("true");
+  CHECK(other.facts().error().code == errc::refused);
+}
+
+} // namespace drover
