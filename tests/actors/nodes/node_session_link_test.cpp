@@ -1,6 +1,8 @@
 // The session's rules about the link: hello, silence, back-off.
 #include "tests/actors/nodes/session_rig.hpp"
 
+#include <algorithm>
+
 namespace {
 
 using namespace drover;
@@ -129,6 +131,20 @@ TEST_CASE("silence is met by a ping after 5 s and by closing after 15 s", "[pure
   rig.closed("driver's words");
   CHECK(rig.states.back().reason == "no sign of life from the agent (15 s)");
   CHECK(rig.answers[id].empty());
+}
+
+TEST_CASE("other timers neither repeat a ping nor put off its end", "[pure]") {
+  session_rig rig;
+  rig.bring_up();
+  for (std::int64_t wait = 500; wait < 14900; wait += 500)
+    rig.call(wire::list_vms{}, wait);
+  rig.pass(14999);
+  CHECK(rig.closes == 0);
+  CHECK(std::count_if(rig.sent.begin(), rig.sent.end(), [](const auto& r) {
+          return std::holds_alternative<wire::ping>(r.body);
+        }) == 1);
+  rig.pass(1);
+  CHECK(rig.closes == 1);
 }
 
 TEST_CASE("an answered ping keeps the link and is nobody's answer", "[pure]") {
