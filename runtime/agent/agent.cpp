@@ -50,6 +50,11 @@ void agent::request(wire::request asked) {
     send_(known->second);
     return;
   }
+  // What was asked before the controller went is still carried out and answered.
+  if (gone_) {
+    send_(wire::reply{asked.id, fail(errc::retry, "the agent is ending", settings_.node.value)});
+    return;
+  }
   if (in_progress_.insert(asked.id).second)
     tasks_.spawn(serve(std::move(asked)));
 }
@@ -74,8 +79,6 @@ std::optional<error> agent::refusal(const wire::request_body& body) const {
     return *broken_;
   if (!greeted_ && !std::holds_alternative<wire::hello>(body))
     return error{errc::refused, "the first request must be hello", settings_.node.value};
-  if (gone_)
-    return error{errc::retry, "the agent is ending", settings_.node.value};
   if (settings_.access == agent_access::observe && !is_observing(body))
     return error{errc::refused, "this agent only observes", settings_.node.value};
   return std::nullopt;

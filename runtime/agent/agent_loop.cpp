@@ -24,6 +24,10 @@ using namespace std::chrono_literals;
 /// How long a second agent waits for the first to leave, and how often it looks.
 constexpr auto lock_patience = 3s;
 constexpr auto lock_look = 20ms;
+/// How often an agent without a controller looks whether another one waits for the node.
+constexpr auto line_look = 50ms;
+/// How long the last answers may take to be read.
+constexpr auto drain_patience = 1s;
 /// Unsent answers beyond this mean that nobody reads them any more.
 constexpr std::size_t unsent_bytes_max = 64U * 1024 * 1024;
 
@@ -111,10 +115,12 @@ private:
       return loop_.stop();
     if (monotonic_now() >= until) {
       refused_ = true;
+      lock_.leave_line();
       for (auto& line : std::exchange(early_, {}))
         take_line(std::move(line));
       return;
     }
+    lock_.wait_in_line();
     clock_.after(lock_look, [this, until] { take_node(until); });
   }
 
@@ -125,11 +131,33 @@ private:
       [this](const wire::from_agent& message) {
         std::visit([this](const auto& m) { write(wire::encode(m)); }, message);
       });
-    agent_->on_finished = [this] { asio::post(loop_, [this] { loop_.stop(); }); };
+    agent_->on_finished = [this] { asio::post(loop_, [this] { leave(); }); };
     for (auto& line : std::exchange(early_, {}))
       take_line(std::move(line));
     if (ended_)
-      agent_->controller_gone();
+      be_alone();
+  }
+
+  /// The controller is gone. Another agent that waits finds everything in QEMU, the store and the
+  /// marks, and has a controller who knows more than this one: it goes first.
+  void be_alone() {
+    agent_->controller_gone();
+    if (settings_.access == agent_access::control)
+      look_behind();
+  }
+
+  void look_behind() {
+    clock_.after(line_look, [this] {
+      if (lock_.is_awaited())
+        return agent_->give_way();
+      look_behind();
+    });
+  }
+
+  void leave() {
+    if (unsent_.empty() || output_broken_ || std::exchange(leaving_, true))
+      return loop_.stop();
+    clock_.after(drain_patience, [this] { loop_.stop(); });
   }
 
   void read() {
@@ -174,9 +202,9 @@ private:
     if (std::exchange(ended_, true))
       return;
     if (agent_)
-      agent_->controller_gone();
+      be_alone();
     else if (refused_)
-      loop_.stop();
+      leave();
   }
 
   void write(std::string line) {
@@ -200,6 +228,8 @@ private:
         unsent_.pop_front();
         if (!unsent_.empty())
           write_first();
+        else if (leaving_)
+          loop_.stop();
       });
   }
 
@@ -222,6 +252,7 @@ private:
   bool refused_ = false;
   bool ended_ = false;
   bool output_broken_ = false;
+  bool leaving_ = false;
 };
 
 } // namespace

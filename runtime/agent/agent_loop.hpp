@@ -1,10 +1,9 @@
 // The agent as a process: lines on standard input and output, real drivers, one event loop. Rule:
 // it connects and decides nothing; one acting agent per run directory, which a file lock guards.
 //
-//   agent.lock   locked by the acting agent; its text is "<pid> <controller>"
-//
 // A second agent waits a moment for the lock, because the first may be on its way out; then it
-// answers every request with `conflict` and says who holds the node.
+// answers every request with `conflict` and says who holds the node. One whose controller is gone
+// gives way to it at once.
 #pragma once
 
 #include "runtime/agent/agent.hpp"

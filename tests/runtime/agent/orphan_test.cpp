@@ -138,3 +138,17 @@ TEST_CASE("requests after the controller has gone are not begun", "[agent]") {
   REQUIRE(!answer);
   CHECK(answer.error().code == errc::retry);
 }
+
+TEST_CASE("what was asked before the controller went is still answered", "[agent]") {
+  rig world;
+  world.source.restart();
+  const auto greeted = world.source.send(wire::hello{wire::protocol_version, "c:1"});
+  const auto listed = world.source.send(wire::list_vms{});
+  world.source.it().controller_gone();
+  world.clock.run_for(milliseconds{10});
+  REQUIRE(world.source.reply_to(greeted));
+  CHECK(world.source.reply_to(greeted)->body);
+  REQUIRE(world.source.reply_to(listed));
+  CHECK(world.source.reply_to(listed)->body);
+  CHECK(world.source.finished);
+}
