@@ -125,7 +125,10 @@ private:
   }
 
   void serve() {
-    machines_ = std::make_unique<qemu_hypervisor>(loop_, settings_.qemu);
+    auto qemu = settings_.qemu;
+    if (settings_.access == agent_access::observe)
+      qemu.access = hypervisor_access::observe;
+    machines_ = std::make_unique<qemu_hypervisor>(loop_, std::move(qemu));
     agent_ = std::make_unique<agent>(
       settings_of(settings_), *store_, *machines_, marks_, clock_,
       [this](const wire::from_agent& message) {

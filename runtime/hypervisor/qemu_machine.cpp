@@ -173,14 +173,18 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
       if (const auto alive = weak.lock())
         alive->gone(how);
     });
+  const bool observes = self->host_->settings.access == hypervisor_access::observe;
   if (!process) {
-    self->files_.remove_all(run_files::log_file::keep);
+    if (!observes)
+      self->files_.remove_all(run_files::log_file::keep);
     return tl::unexpected(process.error());
   }
   self->process_ = std::move(*process);
   self->mark_ = self->files_.read_stream();
   self->known_ = std::move(known);
-  if (self->connect())
+  if (observes)
+    self->ask_rescue();
+  else if (self->connect())
     self->shake_hands();
   else
     asio::post(self->host_->loop, [weak = std::weak_ptr(self)] {

@@ -62,7 +62,8 @@ void qemu_machine::gone(const std::string& how) {
   const bool was_up = phase_ == phase::up;
   const auto reason = reason_of(how);
   phase_ = phase::gone;
-  files_.remove_all(end_was_asked_ ? run_files::log_file::remove : run_files::log_file::keep);
+  if (host_->settings.access == hypervisor_access::control)
+    files_.remove_all(end_was_asked_ ? run_files::log_file::remove : run_files::log_file::keep);
   close_stream();
   for (auto* client : {&client_, &rescue_})
     if (*client)

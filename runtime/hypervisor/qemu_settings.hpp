@@ -30,6 +30,14 @@ struct storage_path {
   storage_reach reach = storage_reach::local;
 };
 
+/// What the driver does with the QEMUs that it finds.
+enum class hypervisor_access : std::uint8_t {
+  control,
+  /// Asks their rescue sockets for their states and changes nothing, no file either: another
+  /// process has control.
+  observe,
+};
+
 struct qemu_settings {
   node_id node;
   std::filesystem::path run_dir;
@@ -38,6 +46,7 @@ struct qemu_settings {
   std::string qemu_binary = "qemu-system-x86_64"; ///< a name is searched in PATH
   acceleration accel = acceleration::automatic;
   std::map<std::string, storage_path> storages;
+  hypervisor_access access = hypervisor_access::control;
 };
 
 } // namespace drover

@@ -2,11 +2,14 @@
 // the object.
 #pragma once
 
+#include "runtime/wire/codec.hpp"
+
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <poll.h>
 #include <spawn.h>
@@ -53,6 +56,7 @@ public:
   }
 
   pid_t pid() const { return pid_; }
+  std::string fresh_id() { return "ask-" + std::to_string(++ids_); }
 
   void say(const std::string& line) {
     const auto text = line + "\n";
@@ -105,6 +109,94 @@ private:
   int in_ = -1;
   int out_ = -1;
   std::string heard_;
+  int ids_ = 0;
 };
+
+/// A store with one VM on n1, and the run directories of its nodes; every QEMU that is left is
+/// ended.
+class agent_directory {
+public:
+  agent_directory() {
+    std::string name = "/tmp/drover-agent-XXXXXX";
+    path_ = ::mkdtemp(name.data());
+    for (const auto* node : {"n1", "n2"}) {
+      std::filesystem::create_directories(run_dir(node));
+      std::filesystem::create_directories(path_ / "store/nodes" / node / "qemu-server");
+    }
+    std::ofstream{config("n1")} << text;
+  }
+  ~agent_directory() {
+    for (const auto* node : {"n1", "n2"})
+      if (const auto pid = qemu_pid(node); pid > 0)
+        ::kill(pid, SIGKILL);
+    std::filesystem::remove_all(path_);
+  }
+  agent_directory(const agent_directory&) = delete;
+  agent_directory& operator=(const agent_directory&) = delete;
+
+  static constexpr const char* text = "name: one\nmemory: 64\nkvm: 0\n";
+
+  std::filesystem::path run_dir(const std::string& node) const { return path_ / ("run-" + node); }
+  std::filesystem::path config(const std::string& node) const {
+    return path_ / "store/nodes" / node / "qemu-server/105.conf";
+  }
+  pid_t qemu_pid(const std::string& node) const {
+    pid_t pid = 0;
+    std::ifstream{run_dir(node) / "105.pid"} >> pid;
+    return pid;
+  }
+
+  std::vector<std::string> command(
+    const std::vector<std::string>& more = {}, const std::string& node = "n1") const {
+    std::vector<std::string> words{
+      DROVER_AGENT_PROGRAM,
+      "--stdio",
+      "--node",
+      node,
+      "--run-dir",
+      run_dir(node).string(),
+      "--store",
+      "pmxcfs:" + (path_ / "store").string(),
+      "--address",
+      "127.0.0.1",
+      "--accel",
+      "tcg"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+private:
+  std::filesystem::path path_;
+};
+
+inline std::string request_line(const std::string& id, wire::request_body body) {
+  return wire::encode(wire::request{request_id{id}, std::chrono::seconds{20}, std::move(body)});
+}
+
+/// The next reply; notices in between are passed over.
+inline result<wire::reply> next_reply(agent_program& agent) {
+  for (;;) {
+    const auto line = agent.hear();
+    if (!line)
+      return fail(errc::timeout, "no line");
+    auto message = wire::decode_from_agent(*line);
+    if (!message)
+      return tl::unexpected{message.error()};
+    if (auto* reply = std::get_if<wire::reply>(&*message))
+      return *reply;
+  }
+}
+
+/// Asks and waits for the answer, one request at a time.
+template <class R>
+result<typename R::answer> ask(agent_program& agent, R body) {
+  agent.say(request_line(agent.fresh_id(), wire::request_body{std::move(body)}));
+  auto reply = next_reply(agent);
+  if (!reply)
+    return tl::unexpected{reply.error()};
+  if (!reply->body)
+    return tl::unexpected{reply->body.error()};
+  return std::get<typename R::answer>(*reply->body);
+}
 
 } // namespace drover::test

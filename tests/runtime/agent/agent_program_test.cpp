@@ -2,72 +2,14 @@
 // and a second one beside it.
 #include "tests/runtime/agent/agent_program.hpp"
 
-#include "runtime/wire/codec.hpp"
-
 #include <catch2/catch.hpp>
-#include <fstream>
 
 using namespace drover;
 using namespace drover::test;
 using namespace std::chrono_literals;
 
-namespace {
-
-class node_directory {
-public:
-  node_directory() {
-    std::string name = "/tmp/drover-agent-XXXXXX";
-    path_ = ::mkdtemp(name.data());
-    std::filesystem::create_directories(path_ / "run");
-    std::filesystem::create_directories(path_ / "store/nodes/n1/qemu-server");
-    std::ofstream{path_ / "store/nodes/n1/qemu-server/105.conf"} << "name: one\nmemory: 64\n";
-  }
-  ~node_directory() { std::filesystem::remove_all(path_); }
-  node_directory(const node_directory&) = delete;
-  node_directory& operator=(const node_directory&) = delete;
-
-  std::vector<std::string> command(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words{
-      DROVER_AGENT_PROGRAM,
-      "--stdio",
-      "--node",
-      "n1",
-      "--run-dir",
-      (path_ / "run").string(),
-      "--store",
-      "pmxcfs:" + (path_ / "store").string(),
-      "--address",
-      "127.0.0.1"};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-
-private:
-  std::filesystem::path path_;
-};
-
-std::string request_line(const std::string& id, wire::request_body body) {
-  return wire::encode(wire::request{request_id{id}, milliseconds{5000}, std::move(body)});
-}
-
-/// The next reply; notices in between are passed over.
-result<wire::reply> next_reply(agent_program& agent) {
-  for (;;) {
-    const auto line = agent.hear();
-    if (!line)
-      return fail(errc::timeout, "no line");
-    auto message = wire::decode_from_agent(*line);
-    if (!message)
-      return tl::unexpected{message.error()};
-    if (auto* reply = std::get_if<wire::reply>(&*message))
-      return *reply;
-  }
-}
-
-} // namespace
-
 TEST_CASE("hello is answered, the list shows the store, and the end of input ends it", "[system]") {
-  const node_directory node;
+  const agent_directory node;
   agent_program agent{node.command()};
   agent.say(request_line("1", wire::hello{wire::protocol_version, "test:1"}));
   const auto hello = next_reply(agent);
@@ -91,7 +33,7 @@ TEST_CASE("hello is answered, the list shows the store, and the end of input end
 }
 
 TEST_CASE("SIGTERM ends it as the end of input does, and SIGINT does not", "[system]") {
-  const node_directory node;
+  const agent_directory node;
   agent_program agent{node.command()};
   agent.say(request_line("1", wire::hello{wire::protocol_version, "test:1"}));
   REQUIRE(next_reply(agent));
@@ -103,7 +45,7 @@ TEST_CASE("SIGTERM ends it as the end of input does, and SIGINT does not", "[sys
 }
 
 TEST_CASE("every garbage line gets one error, and the next request its answer", "[system]") {
-  const node_directory node;
+  const agent_directory node;
   agent_program agent{node.command()};
   agent.say(request_line("1", wire::hello{wire::protocol_version, "test:1"}));
   REQUIRE(next_reply(agent));
@@ -125,7 +67,7 @@ TEST_CASE("every garbage line gets one error, and the next request its answer", 
 }
 
 TEST_CASE("another protocol is refused with both numbers", "[system]") {
-  const node_directory node;
+  const agent_directory node;
   agent_program agent{node.command()};
   agent.say(request_line("1", wire::hello{99, "test:1"}));
   const auto answer = next_reply(agent);
@@ -136,7 +78,7 @@ TEST_CASE("another protocol is refused with both numbers", "[system]") {
 }
 
 TEST_CASE("a second agent says who serves the node, and serves it when that one ends", "[system]") {
-  const node_directory node;
+  const agent_directory node;
   auto first = std::make_unique<agent_program>(node.command());
   first->say(request_line("1", wire::hello{wire::protocol_version, "test:first"}));
   REQUIRE(next_reply(*first));
@@ -164,7 +106,7 @@ TEST_CASE("a second agent says who serves the node, and serves it when that one 
 }
 
 TEST_CASE("an agent that observes looks on beside the one that acts", "[system]") {
-  const node_directory node;
+  const agent_directory node;
   agent_program first{node.command()};
   first.say(request_line("1", wire::hello{wire::protocol_version, "test:first"}));
   REQUIRE(next_reply(first));
