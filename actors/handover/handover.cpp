@@ -1,6 +1,6 @@
 #include "actors/handover/handover.hpp"
 
-#include "runtime/base/check.hpp"
+#include <algorithm>
 
 namespace drover {
 
@@ -82,9 +82,13 @@ void handover::dispatch(step what, const result<wire::reply_body>& body) {
 }
 
 void handover::on(const progressed& e) {
-  if (phase_ != phase::streaming || e.figures.number != number())
+  if (e.figures.number != number())
     return;
   const auto& f = e.figures;
+  // The final figure comes after the stream's end, so that nothing in the pause waits for it.
+  transferred_bytes_ = std::max(transferred_bytes_, f.transferred_bytes);
+  if (phase_ != phase::streaming)
+    return;
   out_.push_back(note{stream_moved{
     order_.vm, f.number, f.transferred_bytes, f.remaining_bytes, f.total_bytes, f.passes}});
   if (ladder_.step(f) && !outstanding_.contains(step::limit))

@@ -258,6 +258,7 @@ private:
   std::optional<wire::taken_over> taken_over_;
   std::optional<wire::voided> proof_;
   convergence ladder_;
+  std::uint64_t transferred_bytes_ = 0;
 
   std::optional<std::string> cancel_reason_; ///< set = somebody asked to cancel
   std::string reason_;                       ///< of the back-out under way

@@ -175,8 +175,9 @@ void handover::end_with(verdict end, std::string reason) {
 
 migration_figures handover::figures() const {
   migration_figures f;
+  f.bytes = transferred_bytes_;
   if (source_end_)
-    f.bytes = source_end_->transferred_bytes;
+    f.bytes = std::max(f.bytes, source_end_->transferred_bytes);
   if (!source_end_ || !target_end_ || !taken_over_)
     return f;
   f.blackout_s = between(source_end_->stopped, target_end_->ended);

@@ -14,6 +14,7 @@ struct raw_options {
   std::string node;
   std::vector<std::string> to;
   std::vector<std::uint32_t> vms;
+  std::uint32_t vm = 0;
   std::string how;
   std::uint32_t streams_max = 0;
   std::uint32_t prepare_max = 0;
@@ -89,9 +90,8 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.plan->add_option("NODE", raw.node, "the node to empty")->required();
   add_to(c.plan, raw);
   c.migrate = app.add_subcommand("migrate", "move one running VM");
-  c.migrate->add_option("VMID", raw.vms, "the VM's number")
+  c.migrate->add_option("VMID", raw.vm, "the VM's number")
     ->required()
-    ->expected(1)
     ->check(CLI::Range(vm_id_min, vm_id_max));
   c.migrate->add_option("NODE", raw.node, "where to")->required();
   add_policy(c.migrate, raw);
@@ -151,7 +151,7 @@ options options_of(const raw_options& raw, const commands& c) {
   else if (c.plan->parsed())
     o.command = plan_options{*node, nodes_of(raw.to)};
   else if (c.migrate->parsed())
-    o.command = migrate_options{vm_id{raw.vms.front()}, *node, how.value_or(policy::ticket)};
+    o.command = migrate_options{vm_id{raw.vm}, *node, how.value_or(policy::ticket)};
   else if (c.evacuate->parsed())
     o.command = evacuate_options{
       *node,

@@ -314,6 +314,17 @@ TEST_CASE("the downtime limit climbs to the budget and never past it", "[handove
   CHECK(limits == std::vector<std::uint32_t>{60, 100});
 }
 
+TEST_CASE("bytes that are reported after the stream's end count", "[handover]") {
+  handover_rig rig;
+  rig.give(handover::begin{});
+  rig.run_until(step::release);
+  rig.give(handover::progressed{{vm_id{105}, epoch{6}, 999'999, 0, 1, 2, 0}});
+  rig.give(handover::progressed{{vm_id{105}, epoch{7}, 777'777, 0, 1, 2, 0}});
+  rig.silent.clear();
+  rig.run();
+  CHECK(rig.ending->figures.bytes == 777'777);
+}
+
 TEST_CASE(
   "every phase decides every event without a second result or a lost permit", "[handover]") {
   const std::vector<step> steps{

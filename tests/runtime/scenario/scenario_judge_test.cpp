@@ -101,6 +101,9 @@ TEST_CASE("each expectation that is not met is named", "[judge]") {
   CHECK(missing.first() == "VM 101 did not stay");
   good_case intrusion;
   intrusion.played.intrusions.push_back({vm_id{100}, node_id{"n2"}, "move_config"});
+  CHECK(intrusion.first().empty());
+  intrusion.played.result.migrations.push_back({});
+  intrusion.played.result.migrations.back().vm = vm_id{100};
   CHECK(intrusion.first().find("move_config of VM 100 on n2") != std::string::npos);
   good_case slow;
   slow.scenario.expect.duration_s_max = 5;
