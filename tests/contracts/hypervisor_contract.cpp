@@ -10,6 +10,7 @@ void check_hypervisor_contract(const hypervisor_rig_maker& make) {
   SECTION("machines") { check_machines(make); }
   SECTION("receiving") { check_receiving(make); }
   SECTION("moves") { check_moves(make); }
+  SECTION("doors") { check_doors(make); }
   SECTION("broken streams") { check_broken_streams(make); }
   SECTION("restarts") { check_restarts(make); }
 }

@@ -20,6 +20,7 @@ void check_hypervisor_contract(const hypervisor_rig_maker& make);
 void check_machines(const hypervisor_rig_maker& make);
 void check_receiving(const hypervisor_rig_maker& make);
 void check_moves(const hypervisor_rig_maker& make);
+void check_doors(const hypervisor_rig_maker& make);
 void check_broken_streams(const hypervisor_rig_maker& make);
 void check_restarts(const hypervisor_rig_maker& make);
 

@@ -14,13 +14,14 @@ std::unique_ptr<hypervisor_rig> make_rig() { return std::make_unique<qemu_rig>()
 TEST_CASE("QEMU keeps the hypervisor's contract: machines") { check_machines(make_rig); }
 TEST_CASE("QEMU keeps the hypervisor's contract: receiving") { check_receiving(make_rig); }
 TEST_CASE("QEMU keeps the hypervisor's contract: moves") { check_moves(make_rig); }
+TEST_CASE("QEMU keeps the hypervisor's contract: doors") { check_doors(make_rig); }
 TEST_CASE("QEMU keeps the hypervisor's contract: broken streams") {
   check_broken_streams(make_rig);
 }
 TEST_CASE("QEMU keeps the hypervisor's contract: restarts") { check_restarts(make_rig); }
 
 TEST_CASE("QEMU streams over IPv6 as well") {
-  check_moves([] { return std::make_unique<qemu_rig>("::1"); });
+  check_doors([] { return std::make_unique<qemu_rig>("::1"); });
 }
 
 } // namespace drover::contracts

@@ -7,11 +7,16 @@ namespace drover {
 namespace {
 
 constexpr const char* answers =
-  R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}, "capabilities": []}}
-{"return": {}, "id": 0}
-{"return": [{"name": "pc-i440fx-7.2", "alias": "pc"}, {"name": "pc-q35-7.2", "alias": "q35"}, {"name": "pc-i440fx-7.1"}], "id": 1}
-{"return": [{"state": false, "capability": "events"}, {"state": true, "capability": "return-path"}], "id": 2}
-)";
+  R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}, "capabilities": []}})"
+  "\n"
+  R"({"return": {}, "id": 0})"
+  "\n"
+  R"({"return": [{"name": "pc-i440fx-7.2", "alias": "pc"}, {"name": "pc-i440fx-7.1"},)"
+  R"( {"name": "pc-q35-7.2", "alias": "q35"}], "id": 1})"
+  "\n"
+  R"({"return": [{"state": false, "capability": "events"},)"
+  R"( {"state": true, "capability": "return-path"}], "id": 2})"
+  "\n";
 
 } // namespace
 

@@ -161,6 +161,7 @@ TEST_CASE("a second QEMU of the same run directory does not start") {
 }
 
 TEST_CASE("when somebody else holds the control socket, the state is told by the rescue socket") {
+  contracts::event_log ignored;
   node n;
   REQUIRE(code_of(n.start(side::source, n.qemu().small_config())) == "ok");
   // The first driver is the holder; the second one finds the socket taken.
@@ -171,7 +172,6 @@ TEST_CASE("when somebody else holds the control socket, the state is told by the
   CHECK(**found == std::vector{machine_status{n.vm, run_state::running, epoch{}}});
   std::optional<result<wire::machine_facts>> facts;
   // When the holder goes, the second driver gets the greeting and can do everything.
-  contracts::event_log ignored;
   n.qemu().restart(side::source, ignored);
   n.wait_for("facts", [&] {
     if (!facts)
@@ -194,12 +194,12 @@ TEST_CASE("a QEMU that does not listen any more can be killed") {
 }
 
 TEST_CASE("the driver is destroyed while calls are under way: nothing is answered, QEMU runs on") {
+  contracts::event_log log;
   node n;
   int answers = 0;
   n.at(side::source).start(n.vm, n.qemu().small_config(), [&](const result<machine_status>&) {
     ++answers;
   });
-  contracts::event_log log;
   n.qemu().restart(side::source, log);
   n.qemu().loop().poll();
   CHECK(answers == 0);
