@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,7 +64,8 @@ TEST_CASE("the metrics page shows an evacuation while it runs", "[system]") {
         "drover_permit_wait_seconds", "drover_node_vms{", "drover_evacuation_remaining_bytes{",
         "drover_build_info{"})
     CHECK(page.find(series) != std::string::npos);
-  const auto ended = controller.finish(90s);
+  controller.signal(SIGINT); // The last VM writes faster than its stream may carry.
+  const auto ended = controller.finish(60s);
   INFO(ended.err);
-  CHECK(ended.exit_code == 0);
+  CHECK(ended.exit_code == 4);
 }
