@@ -1,6 +1,7 @@
 #include "runtime/hypervisor/machine_process.hpp"
 
 #include "runtime/hypervisor/spawn.hpp"
+#include "runtime/hypervisor/tap.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -70,41 +71,77 @@ bool is_machine_of(int handle, pid_t pid, const std::filesystem::path& pid_file)
   return at != words.end() && std::next(at) != words.end() && *std::next(at) == pid_file.native();
 }
 
+/// A QEMU without its pid file would never be found again.
+void end_unfindable(const new_process& started) {
+  pidfd_send_signal(started.handle.get(), SIGKILL);
+  siginfo_t ignored{};
+  while (::waitid(
+           static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(started.handle.get()), &ignored,
+           WEXITED) != 0 &&
+         errno == EINTR) {
+  }
+}
+
+result<std::vector<unique_fd>> open_taps(const std::vector<std::string>& bridges) {
+  std::vector<unique_fd> taps;
+  for (const auto& bridge : bridges) {
+    auto tap = open_tap(bridge);
+    if (!tap)
+      return tl::unexpected(tap.error());
+    taps.push_back(std::move(*tap));
+  }
+  return taps;
+}
+
+result<void> write_files(const process_plan& plan) {
+  plan.files.remove_all(run_files::log_file::remove);
+  if (auto written = plan.files.write_started(plan.config); !written)
+    return written;
+  if (plan.mark.role == stream_role::none)
+    return {};
+  return plan.files.write_stream(plan.mark);
+}
+
 } // namespace
 
-machine_process::machine_process(asio::io_context& loop, pid_t pid, unique_fd handle, gone on_gone)
-  : pid_(pid), handle_(loop, handle.release()), on_gone_(std::move(on_gone)) {}
-
-result<std::shared_ptr<machine_process>> machine_process::launch(
-  asio::io_context& loop, const run_files& files, const std::vector<std::string>& argv,
-  std::vector<unique_fd> taps, gone on_gone) {
-  auto control = listen_at(files.control());
-  auto rescue = control ? listen_at(files.rescue()) : tl::unexpected(control.error());
+result<new_process> start_process(const process_plan& plan) {
+  if (auto written = write_files(plan); !written)
+    return tl::unexpected(written.error());
+  const auto taps = open_taps(plan.tap_bridges);
+  if (!taps)
+    return tl::unexpected(taps.error());
+  const auto control = listen_at(plan.files.control());
+  const auto rescue = control ? listen_at(plan.files.rescue()) : tl::unexpected(control.error());
   if (!rescue)
     return tl::unexpected(rescue.error());
   const unique_fd log(
-    ::open(files.log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+    ::open(plan.files.log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
   if (!log)
     return fail(
       errc::refused, std::string("cannot open the log: ") + std::strerror(errno),
-      files.log().native());
-  spawn_request request{argv, -1, log.get(), log.get(), {control->get(), rescue->get()}};
-  for (const auto& tap : taps)
+      plan.files.log().native());
+  spawn_request request{plan.argv, -1, log.get(), log.get(), {control->get(), rescue->get()}};
+  for (const auto& tap : *taps)
     request.descriptors.push_back(tap.get());
   const auto pid = spawn(request);
   if (!pid)
     return tl::unexpected(pid.error());
-  unique_fd handle(pidfd_open(*pid));
-  std::shared_ptr<machine_process> self(
-    new machine_process(loop, *pid, std::move(handle), std::move(on_gone)));
-  self->watch();
-  if (auto written = files.write_pid(*pid); !written) {
-    // Without its pid file nobody would ever find it again.
-    self->forget();
-    self->kill();
-    self->reap();
+  new_process started{*pid, unique_fd(pidfd_open(*pid))};
+  if (auto written = plan.files.write_pid(*pid); !written) {
+    end_unfindable(started);
     return tl::unexpected(written.error());
   }
+  return started;
+}
+
+machine_process::machine_process(asio::io_context& loop, new_process started, gone on_gone)
+  : pid_(started.pid), handle_(loop, started.handle.release()), on_gone_(std::move(on_gone)) {}
+
+std::shared_ptr<machine_process> machine_process::watch(
+  asio::io_context& loop, new_process started, gone on_gone) {
+  std::shared_ptr<machine_process> self(
+    new machine_process(loop, std::move(started), std::move(on_gone)));
+  self->await_end();
   return self;
 }
 
@@ -123,13 +160,10 @@ result<std::shared_ptr<machine_process>> machine_process::adopt(
     }
     return fail(errc::lost, "its QEMU is gone", files.pid().native());
   }
-  std::shared_ptr<machine_process> self(
-    new machine_process(loop, pid, std::move(handle), std::move(on_gone)));
-  self->watch();
-  return self;
+  return watch(loop, {pid, std::move(handle)}, std::move(on_gone));
 }
 
-void machine_process::watch() {
+void machine_process::await_end() {
   handle_.async_wait(
     asio::posix::stream_descriptor::wait_read,
     [weak = weak_from_this()](const asio::error_code& failure) {

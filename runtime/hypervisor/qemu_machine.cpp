@@ -1,7 +1,5 @@
 #include "runtime/hypervisor/qemu_machine.hpp"
 
-#include "runtime/hypervisor/tap.hpp"
-
 #include <utility>
 
 namespace drover {
@@ -51,44 +49,30 @@ std::shared_ptr<qemu_machine> qemu_machine::launch(
   if (plan.number > epoch{})
     self->mark_ = {plan.number, stream_role::target};
   self->join_start(std::move(answer));
-  auto begun = self->start_process(plan);
-  if (begun)
-    begun = self->connect();
-  if (begun) {
-    self->ask_after_start(plan);
-    return self;
-  }
-  asio::post(self->host_->loop, [self, why = begun.error()] {
-    if (self->host_->is_open)
-      self->fail_start(why);
-  });
+  self->host_->spawn_aside(
+    {self->files_, plan.config, self->mark_, plan.argv, plan.tap_bridges},
+    [weak = std::weak_ptr(self)](result<new_process> started) {
+      if (const auto alive = weak.lock())
+        alive->spawned(std::move(started));
+    });
   return self;
 }
 
-result<void> qemu_machine::start_process(const launch_plan& plan) {
-  files_.remove_all(run_files::log_file::remove);
-  std::vector<unique_fd> taps;
-  for (const auto& bridge : plan.tap_bridges) {
-    auto tap = open_tap(bridge);
-    if (!tap)
-      return tl::unexpected(tap.error());
-    taps.push_back(std::move(*tap));
-  }
-  if (auto written = files_.write_started(config_); !written)
-    return written;
-  if (mark_.role == stream_role::target)
-    if (auto written = files_.write_stream(mark_); !written)
-      return written;
-  auto process = machine_process::launch(
-    host_->loop, files_, plan.argv, std::move(taps),
-    [weak = weak_from_this()](const std::string& how) {
+void qemu_machine::spawned(result<new_process> started) {
+  if (!started)
+    return fail_start(started.error());
+  process_ = machine_process::watch(
+    host_->loop, std::move(*started), [weak = weak_from_this()](const std::string& how) {
       if (const auto self = weak.lock())
         self->gone(how);
     });
-  if (!process)
-    return tl::unexpected(process.error());
-  process_ = std::move(*process);
-  return {};
+  if (end_was_asked_) {
+    process_->kill();
+    return watch_end();
+  }
+  if (auto connected = connect(); !connected)
+    return fail_start(connected.error());
+  ask_after_start();
 }
 
 result<void> qemu_machine::connect() {
@@ -113,10 +97,10 @@ result<void> qemu_machine::connect() {
   return {};
 }
 
-void qemu_machine::ask_after_start(const launch_plan& plan) {
+void qemu_machine::ask_after_start() {
   // The client holds these until QEMU is up; its end, should it not get there, comes by the
   // process.
-  if (plan.number > epoch{})
+  if (mark_.role == stream_role::target)
     client_->call(
       "migrate-set-capabilities",
       capability_list(capabilities_, {"events", "return-path", "late-block-activate"}),
@@ -160,6 +144,8 @@ void qemu_machine::fail_start(const error& why) {
     host_->remove(vm_);
   }
   answer_all<machine_status>(start_answers_, tl::unexpected(told));
+  if (!process_)
+    answer_all<done>(end_answers_, done{});
 }
 
 // -- a QEMU that is there already

@@ -68,9 +68,9 @@ private:
   qemu_machine(std::shared_ptr<machine_host> host, vm_id vm);
 
   // Start: qemu_machine.cpp; end and questions: qemu_machine_end.cpp.
-  result<void> start_process(const launch_plan& plan);
+  void spawned(result<new_process> started);
   result<void> connect();
-  void ask_after_start(const launch_plan& plan);
+  void ask_after_start();
   void started(const result<nlohmann::json>& status);
   void fail_start(const error& why);
   void lost_connection();

@@ -93,7 +93,8 @@ void qemu_machine::answer_gone(const std::string& reason) {
 
 void qemu_machine::quit(callback<done> answer) {
   end_answers_.push_back(std::move(answer));
-  if (!process_ || std::exchange(end_was_asked_, true))
+  // One that is not there yet is ended when it comes.
+  if (std::exchange(end_was_asked_, true) || !process_)
     return;
   if (client_ && client_->is_ready())
     call("quit", nullptr, [](const result<json>&) {});

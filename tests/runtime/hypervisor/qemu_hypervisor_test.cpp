@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <fstream>
+#include <poll.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -200,12 +201,35 @@ TEST_CASE("the driver is destroyed while calls are under way: nothing is answere
   n.at(side::source).start(n.vm, n.qemu().small_config(), [&](const result<machine_status>&) {
     ++answers;
   });
+  const auto give_up = monotonic_now() + std::chrono::seconds{30};
+  while (n.pid(side::source) == 0 && monotonic_now() < give_up)
+    ::poll(nullptr, 0, 1);
   n.qemu().restart(side::source, log);
   n.qemu().loop().poll();
   CHECK(answers == 0);
   const auto found = n.attach(side::source);
   REQUIRE(found.size() == 1);
   CHECK(found[0].state == run_state::running);
+}
+
+TEST_CASE("a VM that is killed before its process is there does not come up") {
+  node n;
+  std::optional<result<machine_status>> started;
+  n.at(side::source).start(n.vm, n.qemu().small_config(), [&](const result<machine_status>& given) {
+    started = given;
+  });
+  CHECK(code_of(n.kill(side::source)) == "ok");
+  CHECK(n.at(side::source).list().empty());
+  REQUIRE(started);
+  CHECK(code_of(*started) == "refused");
+  CHECK(code_of(n.start(side::source, n.qemu().small_config())) == "ok");
+}
+
+TEST_CASE("a VM that is quit before its process is there does not come up") {
+  node n;
+  n.at(side::source).start(n.vm, n.qemu().small_config(), [](const result<machine_status>&) {});
+  CHECK(code_of(n.quit(side::source)) == "ok");
+  CHECK(n.at(side::source).list().empty());
 }
 
 TEST_CASE("a driver destroyed inside its own event does no harm") {
