@@ -125,6 +125,7 @@ private:
   task<answered> handle(wire::receive asked, mono_time until);
   task<answered> handle(wire::take_over asked, mono_time until);
   task<result<wire::stream_offer>> prepare(const wire::receive& asked, mono_time until);
+  result<done> still_open(const ticket& t) const;
   task<result<std::uint32_t>> see_record(const ticket& t, mono_time until);
   task<result<done>> gather_evidence(const ticket& t, guard_facts& facts, mono_time until);
   task<result<wire::taken_over>> let_run(ticket t, guard_facts facts);
@@ -147,8 +148,9 @@ private:
 
   // agent_orphan.cpp: without a controller.
   task<done> outlive_controller();
-  task<result<std::map<vm_id, handover_record>>> moving_records();
+  task<result<std::map<vm_id, handover_record>>> own_records();
   task<done> orphan(handover_record record);
+  task<done> orphan_ended(handover_record record);
   task<done> orphan_source(handover_record record);
   task<done> orphan_target(handover_record record);
   task<done> publish_completed(handover_record record);

@@ -3,8 +3,8 @@
 #include "runtime/agent/file_mark_store.hpp"
 #include "runtime/agent/node_lock.hpp"
 #include "runtime/hypervisor/qemu_hypervisor.hpp"
-#include "runtime/link/link.hpp"
 #include "runtime/wire/codec.hpp"
+#include "runtime/wire/limits.hpp"
 #include "runtime/wire/line_framer.hpp"
 
 #include <asio.hpp>

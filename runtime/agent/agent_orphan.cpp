@@ -39,7 +39,7 @@ task<done> agent::outlive_controller() {
     co_await changed(vm_id{}, event_pause);
 
   if (settings_.access == agent_access::control && !broken_) {
-    const auto records = co_await moving_records();
+    const auto records = co_await own_records();
     std::size_t left = records ? records->size() : 0;
     if (records)
       for (const auto& [vm, record] : *records)
@@ -61,16 +61,14 @@ task<done> agent::outlive_controller() {
   co_return done{};
 }
 
-/// The handovers of this node that are under way. Its own writes are always visible, and a target
-/// has waited for its record, so the own view is enough.
-task<result<std::map<vm_id, handover_record>>> agent::moving_records() {
+/// The last handover of each VM in which this node had a part. Its own writes are always visible,
+/// and a target has waited for its record, so the own view is enough.
+task<result<std::map<vm_id, handover_record>>> agent::own_records() {
   for (;;) {
     auto records = co_await store_.records();
     if (records) {
       std::erase_if(*records, [this](const auto& entry) {
-        const auto& r = entry.second;
-        return r.state != record_state::moving ||
-               (r.source != settings_.node && r.target != settings_.node);
+        return entry.second.source != settings_.node && entry.second.target != settings_.node;
       });
       co_return records;
     }
@@ -81,10 +79,25 @@ task<result<std::map<vm_id, handover_record>>> agent::moving_records() {
 }
 
 task<done> agent::orphan(handover_record record) {
-  if (record.source == settings_.node)
+  if (record.state == record_state::settled)
+    co_await orphan_ended(std::move(record));
+  else if (record.source == settings_.node)
     co_await orphan_source(std::move(record));
   else
     co_await orphan_target(std::move(record));
+  co_return done{};
+}
+
+/// The source has settled already: a QEMU that still waits for its stream waits in vain.
+task<done> agent::orphan_ended(handover_record record) {
+  const auto found = machines_.find(record.vm);
+  if (!found || state_of(*found) != run_state::incoming || found->number > record.number)
+    co_return done{};
+  auto marks = marks_of(record.vm);
+  marks.voided = std::max(marks.voided, found->number);
+  marks.seen = std::max(marks.seen, found->number);
+  if (mark(record.vm, marks))
+    co_await machine_.kill(record.vm);
   co_return done{};
 }
 

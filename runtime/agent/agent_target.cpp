@@ -61,18 +61,26 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
   const auto waited = co_await see_record(t, until);
   if (!waited)
     co_return tl::unexpected{waited.error()};
-  // The epoch may have been declared void while this waited.
-  const auto now_known = marks_of(t.vm());
-  if (now_known.voided >= t.number() || now_known.seen > t.number())
-    co_return fail(errc::refused, "epoch " + to_string(t.number()) + " is over");
-  auto marks = now_known;
+  // The epoch may have been declared void while this waited, here and below.
+  if (auto open = still_open(t); !open)
+    co_return tl::unexpected{open.error()};
+  auto marks = marks_of(t.vm());
   marks.barrier = t.number();
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return tl::unexpected{saved.error()};
   const auto door = co_await machine_.open_door(t.vm(), t.number());
   if (!door)
     co_return tl::unexpected{door.error()};
+  if (auto open = still_open(t); !open)
+    co_return tl::unexpected{open.error()};
   co_return wire::stream_offer{door->host, door->port, door->token, *waited};
+}
+
+result<done> agent::still_open(const ticket& t) const {
+  const auto marks = marks_of(t.vm());
+  if (marks.voided >= t.number() || marks.seen > t.number())
+    return fail(errc::refused, "epoch " + to_string(t.number()) + " is over");
+  return done{};
 }
 
 /// The barrier: waits until the own view shows record e moving. Answers with the time in us.

@@ -1,6 +1,6 @@
 // The handover record and the ticket that is made from it. Rule: a ticket is evidence, so it can be
-// made in one place only (ticket_issuer, used by the source's agent right after it wrote the
-// record); everybody else carries it. The codec may rebuild one from the wire.
+// made in one place only: ticket_issuer, used by the source's agent right after it wrote the record
+// and by an agent whose controller is gone. Everybody else carries it; the codec may rebuild one.
 #pragma once
 
 #include "runtime/base/ids.hpp"
@@ -78,7 +78,7 @@ private:
 /// The one place where tickets are made.
 class ticket_issuer {
 public:
-  /// Precondition: `record` is `moving` and was just written to the store by this agent.
+  /// Precondition: `record` is `moving` and stands in the store: this agent has written or read it.
   static ticket issue(const handover_record& record);
 };
 

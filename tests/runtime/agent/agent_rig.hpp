@@ -50,6 +50,7 @@ public:
   /// The agent's process dies and another one comes.
   void restart() {
     die();
+    ++starts_;
     agent_settings settings;
     settings.node = name_;
     settings.boot_id = "boot-" + name_.value;
@@ -64,7 +65,14 @@ public:
         else
           notices.push_back(std::get<wire::notice>(message));
       });
-    agent_->on_finished = [this] { finished = true; };
+    // As the program does: the process ends, whatever it still had to do.
+    agent_->on_finished = [this] {
+      finished = true;
+      clock_.after(nanoseconds{0}, [this, ending = starts_] {
+        if (starts_ == ending)
+          die();
+      });
+    };
   }
 
   void greet() {
@@ -103,6 +111,7 @@ private:
   fake_timers& clock_;
   std::unique_ptr<agent> agent_;
   int ids_ = 0;
+  int starts_ = 0;
 };
 
 struct rig {
