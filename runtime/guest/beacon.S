@@ -1,4 +1,4 @@
-# The beacon: a guest that beats a counter, so that an observer outside sees every life sign of a VM.
+# The beacon: a guest that beats a counter, so that an observer outside sees each life sign of a VM.
 # It is a 64 KiB firmware image (`-bios beacon.bin`): no BIOS, no disk and no kernel before it, so
 # the first beat comes about 2 ms after the vCPU runs. Assembled by `as --32`, placed by beacon.ld.
 #
@@ -6,7 +6,7 @@
 #
 #     1fffcccc 0ccccccc 0ccccccc 0ccccccc      f: three sticky flags    c: the 25-bit beat counter
 #
-# Only the first byte of a frame has its top bit set, so a reader finds the next frame after any loss,
+# Only the first byte of a frame has its top bit set, so a reader finds the next frame after a loss,
 # and a frame of which the source wrote one half and the target the other is still one frame.
 #
 #     flag 1   a page did not hold the sequence number that was written to it one lap ago:
@@ -112,8 +112,8 @@ start_32:
 
 # ------------------------------------------------------------------------------------------------
 # The beat. Interrupts are open only inside `hlt`; `sti` takes effect after the next instruction, so
-# none is taken before the sleep. The timer's goes on at `beat`, the spurious one at `sleep`: there is
-# nothing to return to. Beats that come due while one is at work melt into one: the counter counts
+# none is taken before the sleep. The timer's goes on at `beat`, the spurious one at `sleep`; there
+# is nothing to return to. Beats that come due while one is at work melt into one: it counts
 # what was done, not what the clock asked for.
 beat:
         call    dirty_pages

@@ -12,6 +12,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include "runtime/wire/limits.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -19,8 +20,6 @@
 #include <string>
 
 namespace drover {
-
-inline constexpr std::size_t line_bytes_max = 1024 * 1024;
 
 /// What a link tells its owner. The functions may be called from any thread and must not block.
 struct link_events {

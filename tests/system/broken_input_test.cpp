@@ -138,8 +138,8 @@ TEST_CASE("garbage on the wire is answered with an error, and the agent goes on"
   std::filesystem::create_directories(run_dir);
   const auto store = directory.path() / "store";
   std::filesystem::create_directories(store);
-  const std::string hello =
-    R"({"jsonrpc":"2.0","id":"h","method":"hello","deadline_ms":5000,"params":{"protocol":1,"controller":"test"}})";
+  const std::string hello = R"({"jsonrpc":"2.0","id":"h","method":"hello","deadline_ms":5000,)"
+                            R"("params":{"protocol":1,"controller":"test"}})";
   for (
     const std::string garbage :
     {"not json", "{}", "[1,2]", R"({"jsonrpc":"2.0","id":"x","method":"explode"})",

@@ -1,5 +1,5 @@
 // The beacon under a real QEMU, heard by a real watcher.
-#include "qemu_rig.hpp"
+#include "tests/runtime/guest/qemu_rig.hpp"
 
 #include "runtime/base/time.hpp"
 #include "runtime/guest/beacon_args.hpp"

@@ -1,4 +1,4 @@
-#include "qemu_rig.hpp"
+#include "tests/runtime/guest/qemu_rig.hpp"
 
 #include "runtime/guest/beacon_watcher.hpp"
 

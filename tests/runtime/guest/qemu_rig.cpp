@@ -1,4 +1,4 @@
-#include "qemu_rig.hpp"
+#include "tests/runtime/guest/qemu_rig.hpp"
 
 #include "runtime/base/time.hpp"
 #include "runtime/store/vm_config.hpp"
