@@ -42,6 +42,8 @@ void handover::on(const permits_granted& e) {
 }
 
 void handover::on(const answered& e) {
+  if (e.attempt != attempts_)
+    return; // Of an epoch that was backed out of.
   outstanding_.erase(e.what);
   if (phase_of(e.what) == phase_)
     dispatch(e.what, e.body);
@@ -173,6 +175,7 @@ void handover::stream_started(const result<wire::reply_body>& body) {
   if (is_unknown(body.error().code))
     return cancel_streaming(); // It may flow: the source's outcome decides.
   stream_asked_ = false;
+  reason_is_passing_ = body.error().code == errc::retry;
   back_out("the stream could not be started: " + to_string(body.error()));
 }
 
@@ -211,8 +214,14 @@ void handover::target_ended(const result<wire::reply_body>& body) {
 }
 
 void handover::cancel_answered(const result<wire::reply_body>& body) {
-  if (!body && body.error().code != errc::refused)
-    ask_again(step::cancel); // The source's outcome decides in any case.
+  if (body || body.error().code == errc::refused)
+    return; // The source's outcome decides.
+  if (body.error().code == errc::conflict) {
+    // Nothing streams under this epoch, and nothing will: the record is settled before it could.
+    source_end_ = wire::outcome{wire::stream_end::cancelled, "nothing was streamed", {}, {}, 0};
+    return decide_after_stream();
+  }
+  ask_again(step::cancel);
 }
 
 void handover::decide_after_stream() {

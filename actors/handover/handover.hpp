@@ -147,6 +147,7 @@ public:
   struct answered {
     step what;
     result<wire::reply_body> body;
+    std::uint32_t attempt = 0; ///< of the `send` that it answers
   };
   struct progressed {
     wire::stream_progress figures;
@@ -173,6 +174,7 @@ public:
     step what;
     wire::request_body body;
     milliseconds deadline;
+    std::uint32_t attempt = 0;
   };
   struct wait {
     std::uint32_t generation;

@@ -71,6 +71,9 @@ void handover::stay_or_retry() {
   source_.reset();
   door_.reset();
   proof_.reset();
+  source_end_.reset();
+  target_end_.reset();
+  outstanding_.clear();
   transition_to(phase::beginning);
   ask_again(step::begin);
 }

@@ -139,7 +139,7 @@ bool handover::ask_again(step what) {
 void handover::repeat(step what) {
   if (!outstanding_.insert(what).second)
     return;
-  out_.push_back(send{side_of(what), what, body_of(what), deadline_of(what)});
+  out_.push_back(send{side_of(what), what, body_of(what), deadline_of(what), attempts_});
 }
 
 void handover::cancel_streaming() {
@@ -253,7 +253,8 @@ milliseconds handover::deadline_of(step what) const {
   switch (what) {
   case step::source_outcome:
   case step::target_outcome:
-    return copy_time_max();
+    // After a cancel the end is near; before it, the copy takes what it takes.
+    return cancel_reason_ ? milliseconds{whole_seconds{30}} : copy_time_max();
   case step::receive:
   case step::claim:
     return whole_seconds{60};

@@ -67,14 +67,16 @@ private:
 
   void carry_out(handover::send& c) {
     const auto what = c.what;
+    const auto attempt = c.attempt;
     const auto& owner = c.to == side::source ? peers_.source : peers_.target;
     self_->request(owner, c.deadline + answer_grace, node_call{std::move(c.body), c.deadline})
       .then(
-        [this, what](node_answer& a) {
-          feed(handover::answered{what, std::move(a.body)});
+        [this, what, attempt](node_answer& a) {
+          feed(handover::answered{what, std::move(a.body), attempt});
         },
-        [this, what](const caf::error&) {
-          feed(handover::answered{what, fail(errc::lost, "the node's owner does not answer")});
+        [this, what, attempt](const caf::error&) {
+          feed(handover::answered{
+            what, fail(errc::lost, "the node's owner does not answer"), attempt});
         });
   }
 

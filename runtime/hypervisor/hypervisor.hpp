@@ -109,10 +109,12 @@ public:
   virtual void receive(
     vm_id vm, epoch number, const std::string& config, callback<machine_status> answer) = 0;
   /// Target: opens the one-time door for the stream of a receiving QEMU. The first connection that
-  /// brings the token within 10 s gets in, strangers are closed; asked again, the old door closes.
+  /// brings the token gets in, strangers are closed. It stays open as long as that QEMU waits,
+  /// since the stream may wait long for its turn; asked again, the old door closes.
   virtual void open_door(vm_id vm, epoch number, callback<listening> answer) = 0;
   /// Source: connects to the door, hands the connection to QEMU and starts the stream. Answered
   /// when QEMU has begun; asked again under the same number while it streams or has ended: success.
+  /// `retry` and `refused`: nothing was streamed.
   virtual void stream(
     vm_id vm, epoch number, const listening& door, const stream_limits& limits,
     callback<done> answer) = 0;

@@ -60,7 +60,7 @@ bool tokens_equal(std::string_view a, std::string_view b) {
 // -- the door ------------------------------------------------------------------------------------
 
 stream_door::stream_door(asio::io_context& loop, std::string token, callback<unique_fd> admitted)
-  : acceptor_(loop), timer_(loop), token_(std::move(token)), admitted_(std::move(admitted)) {}
+  : acceptor_(loop), token_(std::move(token)), admitted_(std::move(admitted)) {}
 
 result<std::shared_ptr<stream_door>> stream_door::open(
   asio::io_context& loop, const std::string& address, std::string token,
@@ -68,11 +68,6 @@ result<std::shared_ptr<stream_door>> stream_door::open(
   std::shared_ptr<stream_door> door(new stream_door(loop, std::move(token), std::move(admitted)));
   if (auto listening = door->listen_at(address); !listening)
     return tl::unexpected(listening.error());
-  door->timer_.expires_after(door_deadline);
-  door->timer_.async_wait([weak = std::weak_ptr(door)](const asio::error_code& failure) {
-    if (const auto self = weak.lock(); self && !failure)
-      self->finish(fail(errc::timeout, "nobody came to the door in time"));
-  });
   door->accept_next();
   return door;
 }
@@ -140,7 +135,6 @@ void stream_door::close() {
   admitted_ = {};
   asio::error_code ignored;
   acceptor_.close(ignored);
-  timer_.cancel();
   visitors_.clear();
 }
 
@@ -176,15 +170,15 @@ std::shared_ptr<stream_knock> stream_knock::knock(
     });
     return self;
   }
-  self->timer_.expires_after(door_deadline);
+  self->timer_.expires_after(knock_deadline);
   self->timer_.async_wait([weak = std::weak_ptr(self)](const asio::error_code& cancelled) {
     if (const auto alive = weak.lock(); alive && !cancelled)
-      alive->finish(fail(errc::timeout, "the door did not open in time"));
+      alive->finish(fail(errc::retry, "the door did not open in time"));
   });
   self->socket_.async_connect({ip, port}, [self](const asio::error_code& refused) {
     if (refused)
       return self->finish(
-        tl::unexpected(failure_of(errc::lost, "cannot connect to the target", refused)));
+        tl::unexpected(failure_of(errc::retry, "cannot connect to the target", refused)));
     self->send_token();
   });
   return self;
@@ -198,7 +192,7 @@ void stream_knock::send_token() {
     [self = shared_from_this()](const asio::error_code& failure, std::size_t) {
       if (failure)
         return self->finish(
-          tl::unexpected(failure_of(errc::lost, "the target closed the door", failure)));
+          tl::unexpected(failure_of(errc::retry, "the target closed the door", failure)));
       self->await_go_ahead();
     });
 }

@@ -25,8 +25,9 @@
 
 namespace drover {
 
-/// How long a door stays open, and how long a knock waits for the go-ahead.
-inline constexpr milliseconds door_deadline{10'000};
+/// How long a knock waits for the go-ahead. A door stays open as long as its QEMU waits: the stream
+/// may have to wait for its turn on the uplink for hours.
+inline constexpr milliseconds knock_deadline{10'000};
 inline constexpr std::size_t token_digits = 64;
 
 /// 32 bytes of the kernel's randomness, in hexadecimal.
@@ -38,7 +39,7 @@ bool tokens_equal(std::string_view a, std::string_view b);
 /// Target's end.
 class stream_door : public std::enable_shared_from_this<stream_door> {
 public:
-  /// `admitted` is called once, later: with the connection, or with `timeout`.
+  /// `admitted` is called once, later, with the connection.
   static result<std::shared_ptr<stream_door>> open(
     asio::io_context& loop, const std::string& address, std::string token,
     callback<unique_fd> admitted);
@@ -66,7 +67,6 @@ private:
   void finish(result<unique_fd> outcome);
 
   asio::ip::tcp::acceptor acceptor_;
-  asio::steady_timer timer_;
   std::string token_;
   callback<unique_fd> admitted_;
   std::list<std::shared_ptr<visitor>> visitors_;
@@ -80,7 +80,8 @@ result<void> give_go_ahead(const unique_fd& connection);
 /// Source's end: connects, sends the token, waits for the go-ahead.
 class stream_knock : public std::enable_shared_from_this<stream_knock> {
 public:
-  /// `answer` is called once, later. Errors: `lost` nobody is there, `refused` turned away.
+  /// `answer` is called once, later. Errors: `retry` nobody opened, `refused` turned away; in
+  /// either case nothing was streamed.
   static std::shared_ptr<stream_knock> knock(
     asio::io_context& loop, const std::string& host, std::uint16_t port, std::string token,
     callback<unique_fd> answer);

@@ -116,6 +116,14 @@ TEST_CASE("a set that does not fit is refused as a whole and untouched", "[syste
   CHECK_FALSE(p.result.at("stayed").empty());
 }
 
+TEST_CASE("a stream may wait long for its turn on a slow uplink", "[system]") {
+  const auto p = play("slow_uplink");
+  CHECK(p.exit_code == 0);
+  CHECK(p.result.at("moved") == 3);
+  for (const auto& m : p.result.at("migrations"))
+    CHECK(m.at("bytes").get<std::uint64_t>() > 8'000'000);
+}
+
 TEST_CASE("a hundred VMs asked at once all move", "[system]") {
   const auto p = play("hundred");
   CHECK(p.exit_code == 0);

@@ -40,9 +40,10 @@ public:
     for (const auto& s : asked)
       if (!silent.contains(s.what)) {
         const auto what = s.what;
-        std::erase_if(asked, [what](const auto& a) { return a.what == what; });
+        const auto attempt = s.attempt;
+        std::erase_if(asked, [&](const auto& a) { return a.what == what && a.attempt == attempt; });
         log.push_back(what);
-        give(handover::answered{what, answer_for(what)});
+        give(handover::answered{what, answer_for(what), attempt});
         return true;
       }
     if (timers.empty())

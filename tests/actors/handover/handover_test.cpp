@@ -287,6 +287,39 @@ TEST_CASE("a cancel while streaming follows what the source's QEMU says", "[hand
   }
 }
 
+TEST_CASE("a stream that cannot be started is tried again with a new epoch", "[handover]") {
+  handover_rig rig;
+  rig.answers[step::stream] = {
+    bad(errc::retry, "cannot connect"), handover_rig::good_answer(step::stream)};
+  rig.silent = {step::source_outcome, step::target_outcome};
+  rig.give(handover::begin{});
+  rig.run();
+  CHECK(std::count(rig.log.begin(), rig.log.end(), step::begin) == 2);
+  CHECK(std::count(rig.log.begin(), rig.log.end(), step::void_target) == 1);
+  // Each attempt has asked for its own outcomes; what comes of the first one's counts no more.
+  REQUIRE(rig.asked.size() == 4);
+  const auto first = ended(wire::stream_end::failed, "of the first attempt");
+  rig.give(handover::answered{step::source_outcome, first, 0});
+  CHECK_FALSE(rig.is_asked(step::void_target));
+  rig.silent.clear();
+  rig.run();
+  REQUIRE(rig.ending);
+  CHECK(rig.ending->end == verdict::moved);
+}
+
+TEST_CASE("a source that says that nothing streams ends the wait for its stream", "[handover]") {
+  handover_rig rig;
+  rig.answers[step::stream] = {bad(errc::lost)};
+  rig.answers[step::cancel] = {bad(errc::conflict, "no stream under this epoch")};
+  rig.silent = {step::source_outcome, step::target_outcome};
+  rig.give(handover::begin{});
+  rig.run();
+  REQUIRE(rig.ending);
+  CHECK(rig.ending->end == verdict::stayed);
+  CHECK(rig.ending->reason.find("nothing was streamed") != std::string::npos);
+  CHECK(rig.was_asked(step::settle_source));
+}
+
 TEST_CASE("a cancel while waiting for permits gives up the wait", "[handover]") {
   handover_rig rig;
   rig.give(handover::begin{});
