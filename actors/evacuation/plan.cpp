@@ -171,8 +171,10 @@ std::string why_no_room(const vm_entry& v, const free_memory& left, const plan& 
   }
   const auto most = std::max_element(
     left.begin(), left.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return "needs " + format_byte_size(v.memory_bytes) + " and the most that is left is " +
-         format_byte_size(most->second) + " on " + most->first.value;
+  // The shortage is told, because rounded sizes may look equal.
+  return "needs " + format_byte_size(v.memory_bytes) + ", " +
+         format_byte_size(v.memory_bytes - std::min(v.memory_bytes, most->second)) +
+         " more than is left on " + most->first.value + ", where most is left";
 }
 
 void sort_steps(std::vector<plan_step>& steps, plan_order order) {

@@ -91,5 +91,6 @@ build() {
   local folder=$1 options=()
   shift
   [[ -t 1 ]] || options=(--quiet)
+  say "building in $folder; the first time takes minutes"
   bounded 3000 ninja -C "$folder" -j "$(nproc)" "${options[@]}" "$@"
 }

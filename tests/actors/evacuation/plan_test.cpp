@@ -105,7 +105,7 @@ TEST_CASE("memory in use, reserved and promised to moves in flight is not planne
   r.nodes[2].incoming_bytes += 1;
   const auto p = must_plan(r);
   CHECK_FALSE(p.feasible);
-  CHECK(p.stays.front().reason == "needs 4.0 GiB and the most that is left is 4.0 GiB on n2");
+  CHECK(p.stays.front().reason == "needs 4.0 GiB, 1 B more than is left on n2, where most is left");
 }
 
 TEST_CASE("a node that is fuller than it should be has no room") {
@@ -127,7 +127,7 @@ TEST_CASE("nothing moves unless the whole set fits, and every VM hears why") {
   CHECK(p.stays[0].kind == stay_kind::held_back);
   CHECK(p.stays[0].reason == "could go to n2, but nothing moves unless all have room");
   CHECK(p.stays[1].kind == stay_kind::no_room);
-  CHECK(p.stays[1].reason == "needs 9.0 GiB and the most that is left is 7.0 GiB on n2");
+  CHECK(p.stays[1].reason == "needs 9.0 GiB, 2.0 GiB more than is left on n2, where most is left");
   CHECK(p.stays[3].kind == stay_kind::stopped);
   for (const auto& n : p.memory)
     CHECK(n.before_bytes == n.after_bytes);
