@@ -130,9 +130,25 @@ result<done> local_world::start_vms(const std::function<bool()>& stop) {
       if (!answer)
         return tl::unexpected(answer.error());
   }
+  std::set<vm_id> all;
   for (const auto& [vm, report] : beacons_->reports())
-    if (auto beats = beacons_->wait_for_beats(vm, beats_to_begin, beat_wait); !beats)
-      return beats;
+    all.insert(vm);
+  return wait_for_beats(all, beats_to_begin, beat_wait);
+}
+
+/// One after the other, but all from the same beginning: it takes as long as the slowest.
+result<done> local_world::wait_for_beats(
+  const std::set<vm_id>& vms, std::uint64_t beats, milliseconds patience) {
+  const auto before = beacons_->reports();
+  for (const auto vm : vms) {
+    const auto now = beacons_->report(vm);
+    const auto have = now ? now->beats - before.at(vm).beats : 0;
+    if (have >= beats)
+      continue;
+    if (auto came = beacons_->wait_for_beats(vm, beats - have, patience); !came)
+      return fail(
+        came.error().code, "VM " + to_string(vm) + " does not beat", to_string(came.error()));
+  }
   return done{};
 }
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ public:
   fleet& nodes() { return *nodes_; }
   const cluster_file& cluster() const { return cluster_; }
   beacon_watcher& beacons() { return *beacons_; }
+
+  /// Waits until each of them has beaten so many times more than now.
+  result<done> wait_for_beats(
+    const std::set<vm_id>& vms, std::uint64_t beats, milliseconds patience);
 
   /// SIGKILL to the QEMU that receives this VM; `refused` where none does.
   result<done> kill_target_qemu(vm_id vm);
