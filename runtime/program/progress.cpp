@@ -65,7 +65,7 @@ std::optional<double> progress_model::eta_s(wall_time now) const {
   for (const auto& [vm, e] : vms_)
     bytes += e.bytes;
   const auto left = bytes_left();
-  if (!begun_ || now <= *begun_ || left >= bytes)
+  if (!begun_ || now <= *begun_ || left >= bytes || left == 0)
     return std::nullopt;
   const double done_per_s = static_cast<double>(bytes - left) / seconds(now - *begun_);
   return static_cast<double>(left) / done_per_s;

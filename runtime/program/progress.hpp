@@ -27,7 +27,7 @@ public:
   std::uint32_t moving() const;
   std::uint32_t waiting() const { return all() - moved_ - stayed_ - moving(); }
   std::uint64_t bytes_left() const;
-  /// From the bytes done since the first event; nullopt before anything is done.
+  /// From the bytes done since the first event; nullopt before anything is done and at the end.
   std::optional<double> eta_s(wall_time now) const;
 
   /// "[######....] 6 moved, 2 moving, 4 waiting, 0 stayed, 12.0 MiB left, ETA 3 s"
