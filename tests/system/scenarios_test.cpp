@@ -116,6 +116,13 @@ TEST_CASE("a set that does not fit is refused as a whole and untouched", "[syste
   CHECK_FALSE(p.result.at("stayed").empty());
 }
 
+TEST_CASE("a VM that was paused moves and stays paused", "[system]") {
+  const auto p = play("stays_paused");
+  CHECK(p.exit_code == 0);
+  for (const auto& m : p.result.at("migrations"))
+    CHECK(m.at("pause_s").is_null() == (m.at("vmid") == 101));
+}
+
 TEST_CASE("a stream may wait long for its turn on a slow uplink", "[system]") {
   const auto p = play("slow_uplink");
   CHECK(p.exit_code == 0);
