@@ -11,7 +11,6 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
-#include <caf/meta/type_name.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/result.hpp>
 #include <caf/stateful_actor.hpp>
@@ -74,35 +73,4 @@ typename State::handle spawn_state(Spawner& spawner, Ts&&... xs) {
   return spawner.template spawn<state_actor<State>, Options>(std::forward<Ts>(xs)...);
 }
 
-/// Message types and error texts of one block. Keep the call in one .cpp: it costs a second to
-/// compile.
-template <class IdBlock, class E>
-void configure_types(caf::actor_system_config& config) {
-  config.add_message_types<IdBlock>();
-  config.add_error_category(
-    caf::detail::error_factory<E>::category,
-    [](std::uint8_t code, caf::atom_value, const caf::message& context) {
-      return to_string(static_cast<E>(code)) + (context.empty() ? "" : caf::to_string(context));
-    });
-}
-
 } // namespace drover
-
-/// Lets CAF read and print a message struct: DROVER_INSPECT(acquire, number, priority), in the
-/// struct's namespace, fields in their order.
-#define DROVER_INSPECT(T, ...)                                                                     \
-  template <class Inspector>                                                                       \
-  typename Inspector::result_type inspect(Inspector& inspector_, T& value_) {                      \
-    auto& [__VA_ARGS__] = value_;                                                                  \
-    return inspector_(caf::meta::type_name(#T), __VA_ARGS__);                                      \
-  }
-
-/// The same for a struct without fields.
-#define DROVER_INSPECT_EMPTY(T)                                                                    \
-  template <class Inspector>                                                                       \
-  typename Inspector::result_type inspect(Inspector& inspector_, T&) {                             \
-    return inspector_(caf::meta::type_name(#T));                                                   \
-  }
-
-/// Makes an enum usable as caf::error; 0 means "no error", so it must not be a value of the enum.
-#define DROVER_ERROR_ENUM(T, category) CAF_ERROR_CODE_ENUM(T, category)
