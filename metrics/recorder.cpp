@@ -93,6 +93,10 @@ private:
   void on(const pause_mark&) {}
   void on(const scenario_acted&) {}
   void on(const remark&) {}
+  void on(const race_met&) {}
+  void on(const message_carried&) {}
+  void on(const machine_changed&) {}
+  void on(const view_changed&) {}
 
   void add_initial(const series& of);
   void enter_phase(journey& vm, const std::string& phase);

@@ -85,6 +85,8 @@ result<done> loaded(const ticket& t, const guard_facts& f) {
 result<done> evidence(const ticket& t, const guard_facts& f) {
   switch (t.how()) {
   case policy::check:
+  case policy::lock:
+  case policy::early:
     return owner_here(t, f);
   case policy::nocheck:
     return done{};

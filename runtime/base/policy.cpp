@@ -6,9 +6,11 @@
 namespace drover {
 namespace {
 
-constexpr std::array<std::pair<policy, std::string_view>, 4> names{{
+constexpr std::array<std::pair<policy, std::string_view>, 6> names{{
   {policy::check, "check"},
   {policy::nocheck, "nocheck"},
+  {policy::lock, "lock"},
+  {policy::early, "early"},
   {policy::claim, "claim"},
   {policy::ticket, "ticket"},
 }};
@@ -29,6 +31,6 @@ std::optional<policy> policy_from_string(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view policy_names() { return "check, nocheck, claim, ticket"; }
+std::string_view policy_names() { return "check, nocheck, lock, early, claim, ticket"; }
 
 } // namespace drover

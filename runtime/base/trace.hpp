@@ -145,6 +145,20 @@ struct pause_mark {
   }
 };
 
+/// The resume reached a target whose own view did not show it as the owner yet.
+struct race_met {
+  static constexpr const char* name = "race_met";
+  vm_id vm;
+  epoch number;
+  node_id node;
+  policy how = policy::check;
+  std::string end; ///< refused: the VM hangs paused; unchecked: it was let run all the same
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("node", s.node), f("how", s.how), f("end", s.end);
+  }
+};
+
 /// How one migration ended, with its figures.
 struct migration_ended {
   static constexpr const char* name = "migration_ended";
@@ -192,6 +206,47 @@ struct scenario_acted {
   }
 };
 
+/// A line of the agent protocol on its way; only the simulated link tells.
+struct message_carried {
+  static constexpr const char* name = "message_carried";
+  node_id node;
+  std::string what; ///< asked, answered, refused, noticed: the node's view of it
+  std::string method;
+  vm_id vm; ///< 0 where the message is not about one VM
+  std::string text;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("what", s.what), f("method", s.method), f("vm", s.vm);
+    f("text", s.text);
+  }
+};
+
+/// A QEMU changed its state; only the simulated hypervisor tells.
+struct machine_changed {
+  static constexpr const char* name = "machine_changed";
+  node_id node;
+  vm_id vm;
+  std::string state; ///< started, stopped, loaded, completed, failed, cancelled, running, gone
+  epoch number;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("vm", s.vm), f("state", s.state), f("number", s.number);
+  }
+};
+
+/// From now on the view of `node` shows the VM's config at `owner`; only a store that knows all
+/// views tells.
+struct view_changed {
+  static constexpr const char* name = "view_changed";
+  node_id node;
+  vm_id vm;
+  node_id owner;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("vm", s.vm), f("owner", s.owner);
+  }
+};
+
 /// Something for the reader of the log that no other event carries.
 struct remark {
   static constexpr const char* name = "remark";
@@ -207,7 +262,7 @@ struct trace_event {
   std::variant<
     store_operation, link_changed, evacuation_started, evacuation_ended, phase_changed,
     permits_granted, barrier_passed, stream_moved, pause_mark, migration_ended, retried,
-    scenario_acted, remark, node_listed>
+    scenario_acted, remark, node_listed, message_carried, machine_changed, view_changed, race_met>
     body;
 };
 

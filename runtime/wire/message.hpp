@@ -199,9 +199,11 @@ struct outcome {
 struct taken_over {
   run_state state = run_state::running; ///< paused, if it was
   std::optional<wall_time> resumed;
+  /// Policy `nocheck`: the own view did not show this node as owner when the resume came.
+  bool raced = false;
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
-    f("state", s.state), f("resumed", s.resumed);
+    f("state", s.state), f("resumed", s.resumed), f("raced", s.raced);
   }
 };
 

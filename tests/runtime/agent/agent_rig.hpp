@@ -257,7 +257,8 @@ private:
   wire::stream_offer offer_;
 };
 
-inline constexpr std::array all_policies{
+/// Those whose handover needs no more of this rig than the others.
+inline constexpr std::array plain_policies{
   policy::check, policy::nocheck, policy::claim, policy::ticket};
 
 } // namespace drover::test

@@ -1,0 +1,58 @@
+// Virtual time: tasks in the order of their time, and of their arming where the times are equal.
+// Rule: one queue per simulated world; nothing in that world reads any other clock.
+#pragma once
+
+#include "runtime/base/timers.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace drover {
+
+class event_queue final : public timers {
+public:
+  mono_time now() const override { return now_; }
+  /// Wall time of this world: its own beginning, plus what has passed.
+  wall_time wall_now() const {
+    return beginning +
+           std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch());
+  }
+  void after(nanoseconds delay, std::function<void()> task) override {
+    const auto due = now_ + (delay.count() > 0 ? delay : nanoseconds{0});
+    tasks_.emplace(std::pair{due, ++armed_}, std::move(task));
+  }
+
+  /// When the earliest task is due; nullopt when none is armed.
+  std::optional<mono_time> next() const {
+    if (tasks_.empty())
+      return std::nullopt;
+    return tasks_.begin()->first.first;
+  }
+  /// Moves to the time of the earliest task and runs it; false when none is armed.
+  bool step() {
+    if (tasks_.empty())
+      return false;
+    auto first = tasks_.extract(tasks_.begin());
+    now_ = std::max(now_, first.key().first);
+    first.mapped()();
+    return true;
+  }
+  /// Lets time pass without running anything; never backwards.
+  void advance_to(mono_time time) { now_ = std::max(now_, time); }
+  std::size_t size() const { return tasks_.size(); }
+
+  /// 2020-01-01 00:00:00 UTC: a round number, for traces.
+  static constexpr wall_time beginning{std::chrono::microseconds{1'577'836'800'000'000}};
+
+private:
+  mono_time now_{};
+  std::uint64_t armed_ = 0;
+  std::map<std::pair<mono_time, std::uint64_t>, std::function<void()>> tasks_;
+};
+
+} // namespace drover
