@@ -1,9 +1,9 @@
 #include "runtime/agent/agent_loop.hpp"
 
+#include "runtime/agent/agent_desk.hpp"
 #include "runtime/agent/file_mark_store.hpp"
 #include "runtime/agent/node_lock.hpp"
 #include "runtime/hypervisor/qemu_hypervisor.hpp"
-#include "runtime/wire/codec.hpp"
 #include "runtime/wire/limits.hpp"
 #include "runtime/wire/line_framer.hpp"
 
@@ -21,11 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long a second agent waits for the first to leave, and how often it looks.
-constexpr auto lock_patience = 3s;
-constexpr auto lock_look = 20ms;
-/// How often an agent without a controller looks whether another one waits for the node.
-constexpr auto line_look = 50ms;
 /// How long the last answers may take to be read.
 constexpr auto drain_patience = 1s;
 /// Unsent answers beyond this mean that nobody reads them any more.
@@ -69,92 +64,43 @@ agent_settings settings_of(const agent_loop_settings& from) {
   return s;
 }
 
-/// Standard input and output, the lock, and the agent between them.
+/// Standard input and output, the lock, and the desk between them.
 class agent_process {
 public:
   explicit agent_process(const agent_loop_settings& settings)
     : settings_(settings), lock_(settings.qemu.run_dir), clock_(loop_),
       marks_(settings.qemu.run_dir), in_(loop_, ::dup(STDIN_FILENO)),
-      out_(loop_, ::dup(STDOUT_FILENO)), signals_(loop_, SIGTERM) {}
+      out_(loop_, ::dup(STDOUT_FILENO)), signals_(loop_, SIGTERM),
+      desk_(
+        settings.qemu.node, settings.access,
+        {clock_, lock_, [this](agent::sender send) { return make_agent(std::move(send)); },
+         [this](std::string line) { write(std::move(line)); }, [this] { leave(); }}) {}
 
   result<done> run() {
     signals_.async_wait([this](const asio::error_code& problem, int) {
       if (!problem)
-        input_ended();
+        desk_.input_ended();
     });
-    if (auto started = start(); !started)
-      return started;
+    auto made = make_store(
+      settings_.store, [this](std::function<void()> task) { asio::post(loop_, std::move(task)); },
+      [this](const store_operation& operation) { desk_.store_operated(operation); });
+    if (!made)
+      return tl::unexpected(made.error());
+    store_ = std::move(*made);
+    desk_.start();
     read();
     loop_.run();
-    agent_.reset();
     return done{};
   }
 
 private:
-  result<done> start() {
-    auto made = make_store(
-      settings_.store, [this](std::function<void()> task) { asio::post(loop_, std::move(task)); },
-      [this](const store_operation& operation) {
-        if (agent_)
-          agent_->store_operated(operation);
-      });
-    if (!made)
-      return tl::unexpected(made.error());
-    store_ = std::move(*made);
-    if (settings_.access == agent_access::observe)
-      serve();
-    else
-      take_node(monotonic_now() + lock_patience);
-    return done{};
-  }
-
-  void take_node(mono_time until) {
-    if (lock_.take())
-      return serve();
-    if (ended_)
-      return loop_.stop();
-    if (monotonic_now() >= until) {
-      refused_ = true;
-      lock_.leave_line();
-      for (auto& line : std::exchange(early_, {}))
-        take_line(std::move(line));
-      return;
-    }
-    lock_.wait_in_line();
-    clock_.after(lock_look, [this, until] { take_node(until); });
-  }
-
-  void serve() {
+  std::unique_ptr<agent> make_agent(agent::sender send) {
     auto qemu = settings_.qemu;
     if (settings_.access == agent_access::observe)
       qemu.access = hypervisor_access::observe;
     machines_ = std::make_unique<qemu_hypervisor>(loop_, std::move(qemu));
-    agent_ = std::make_unique<agent>(
-      settings_of(settings_), *store_, *machines_, marks_, clock_,
-      [this](const wire::from_agent& message) {
-        std::visit([this](const auto& m) { write(wire::encode(m)); }, message);
-      });
-    agent_->on_finished = [this] { asio::post(loop_, [this] { leave(); }); };
-    for (auto& line : std::exchange(early_, {}))
-      take_line(std::move(line));
-    if (ended_)
-      be_alone();
-  }
-
-  /// The controller is gone. Another agent that waits finds everything in QEMU, the store and the
-  /// marks, and has a controller who knows more than this one: it goes first.
-  void be_alone() {
-    agent_->controller_gone();
-    if (settings_.access == agent_access::control)
-      look_behind();
-  }
-
-  void look_behind() {
-    clock_.after(line_look, [this] {
-      if (lock_.is_awaited())
-        return agent_->give_way();
-      look_behind();
-    });
+    return std::make_unique<agent>(
+      settings_of(settings_), *store_, *machines_, marks_, clock_, std::move(send));
   }
 
   void leave() {
@@ -167,53 +113,19 @@ private:
     in_.async_read_some(
       asio::buffer(bytes_), [this](const asio::error_code& problem, std::size_t n) {
         if (problem)
-          return input_ended();
+          return desk_.input_ended();
         const auto fed = framer_.feed(
-          {bytes_.data(), n}, [this](std::string line) { take_line(std::move(line)); });
-        if (!fed) {
-          answer_invalid({}, fed.error());
-          return input_ended(); // Nobody can tell where the next message would start.
-        }
+          {bytes_.data(), n}, [this](std::string line) { desk_.take_line(std::move(line)); });
+        if (!fed)
+          return desk_.framing_broken(fed.error());
         read();
       });
-  }
-
-  void take_line(std::string line) {
-    if (!agent_ && !refused_)
-      return early_.push_back(std::move(line));
-    auto asked = wire::decode_request(line);
-    if (!asked)
-      return answer_invalid(wire::id_of(line).value_or(request_id{}), asked.error());
-    if (refused_)
-      return answer(
-        asked->id, fail(
-                     errc::conflict, settings_.qemu.node.value + " is served by another agent",
-                     lock_.holder()));
-    if (const auto* greeting = std::get_if<wire::hello>(&asked->body);
-        greeting != nullptr && settings_.access == agent_access::control)
-      lock_.sign(greeting->controller);
-    agent_->request(std::move(*asked));
-  }
-
-  void answer(const request_id& id, result<wire::reply_body> body) {
-    write(wire::encode(wire::reply{id, std::move(body)}));
-  }
-
-  void answer_invalid(const request_id& id, const error& why) { answer(id, tl::unexpected(why)); }
-
-  void input_ended() {
-    if (std::exchange(ended_, true))
-      return;
-    if (agent_)
-      be_alone();
-    else if (refused_)
-      leave();
   }
 
   void write(std::string line) {
     unsent_bytes_ += line.size() + 1;
     if (output_broken_ || unsent_bytes_ > unsent_bytes_max)
-      return input_ended();
+      return desk_.input_ended();
     line += '\n';
     unsent_.push_back(std::move(line));
     if (unsent_.size() == 1)
@@ -225,7 +137,7 @@ private:
       out_, asio::buffer(unsent_.front()), [this](const asio::error_code& problem, std::size_t) {
         if (problem) {
           output_broken_ = true;
-          return input_ended();
+          return desk_.input_ended();
         }
         unsent_bytes_ -= unsent_.front().size();
         unsent_.pop_front();
@@ -243,19 +155,17 @@ private:
   file_mark_store marks_;
   std::unique_ptr<store> store_;
   std::unique_ptr<qemu_hypervisor> machines_;
-  std::unique_ptr<agent> agent_;
   asio::posix::stream_descriptor in_;
   asio::posix::stream_descriptor out_;
   asio::signal_set signals_;
   wire::line_framer framer_{line_bytes_max};
   std::array<char, 65536> bytes_{};
-  std::vector<std::string> early_; ///< lines that came before the node was ours
   std::deque<std::string> unsent_;
   std::size_t unsent_bytes_ = 0;
-  bool refused_ = false;
-  bool ended_ = false;
   bool output_broken_ = false;
   bool leaving_ = false;
+  /// Destroyed first: its agent uses the ports.
+  agent_desk desk_;
 };
 
 } // namespace

@@ -45,7 +45,7 @@ bool node_lock::is_awaited() const {
          ::kill(waiting, 0) == 0;
 }
 
-void node_lock::sign(std::string_view controller) const {
+void node_lock::sign(std::string_view controller) {
   const auto text = "pid " + std::to_string(::getpid()) + ", controller " + std::string{controller};
   if (::ftruncate(file_, 0) == 0)
     static_cast<void>(::pwrite(file_, text.data(), text.size(), 0));

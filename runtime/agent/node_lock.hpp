@@ -5,30 +5,27 @@
 //   agent.next   the pid of an agent that waits, so that one without a controller gives way
 #pragma once
 
+#include "runtime/agent/agent_desk.hpp"
+
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 namespace drover {
 
-class node_lock {
+class node_lock final : public node_seat {
 public:
   explicit node_lock(std::filesystem::path run_dir);
-  ~node_lock();
+  ~node_lock() override;
   node_lock(const node_lock&) = delete;
   node_lock& operator=(const node_lock&) = delete;
 
-  /// False while another process holds it.
-  bool take();
-  /// Writes who acts, for the people who meet this lock.
-  void sign(std::string_view controller) const;
-  /// "pid 123, controller host:456".
-  std::string holder() const;
-  /// Says that this process waits for the lock, until it has it, leaves the line or is gone.
-  void wait_in_line();
-  void leave_line();
-  /// True while another process waits for the lock.
-  bool is_awaited() const;
+  bool take() override;
+  void sign(std::string_view controller) override;
+  std::string holder() const override;
+  void wait_in_line() override;
+  void leave_line() override;
+  bool is_awaited() const override;
 
 private:
   std::filesystem::path next_;

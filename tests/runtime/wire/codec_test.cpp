@@ -206,7 +206,7 @@ TEST_CASE("a broken request is an error that names its place", "[pure]") {
     {with("/params/evidence/number", absent), "/params/evidence/number: is missing"},
     {with("/params/evidence/source", 1), "/params/evidence/source: expected a string, found 1"},
     {with("/params/evidence/how", "nochecks"),
-     "/params/evidence/how: expected one of check, nocheck, claim, ticket"},
+     "/params/evidence/how: expected one of check, nocheck, lock, early, claim, ticket"},
     {with("/params/evidence/how", true), "/params/evidence/how: expected one of"},
     {std::string(1000000, '{'), "line 1, column "},
     {std::string(1000000, '['), "line 1, column "},

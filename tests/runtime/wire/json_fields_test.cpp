@@ -117,9 +117,9 @@ TEST_CASE("a bad field is named by its path, with what would be right", "[pure]"
     {"/parts/0/port", 65536, "/parts/0/port: expected a whole number from 0 to 65535, found 65536"},
     {"/parts/1/evidence/number", "e",
      "/parts/1/evidence/number: expected a whole number, found \"e\""},
-    {"/parts/1/evidence/how", "lock",
-     "/parts/1/evidence/how: expected one of check, nocheck, "
-     "claim, ticket, found \"lock\""},
+    {"/parts/1/evidence/how", "locks",
+     "/parts/1/evidence/how: expected one of check, nocheck, lock, "
+     "early, claim, ticket, found \"locks\""},
     {"/parts/1/evidence/source", json::array(),
      "/parts/1/evidence/source: expected a string, found a list"},
     {"/parts/1/evidence/target", absent, "/parts/1/evidence/target: is missing"},
