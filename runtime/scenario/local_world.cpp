@@ -1,6 +1,5 @@
 #include "runtime/scenario/local_world.hpp"
 
-#include "runtime/hypervisor/run_files.hpp"
 #include "runtime/scenario/rescue_socket.hpp"
 #include "runtime/scenario/room_processes.hpp"
 #include "runtime/store/pmxcfs_files.hpp"
@@ -37,11 +36,7 @@ std::string config_of(
   beacon.observer_socket = socket;
   beacon.disk = disk;
   auto text = beacon_config(beacon).value_or(std::string{});
-  if (group.migrate_speed_mb > 0)
-    text += "migrate_speed: " + std::to_string(group.migrate_speed_mb) + "\n";
-  if (group.migrate_downtime_ms > 0)
-    text += "migrate_downtime: " + std::to_string(group.migrate_downtime_ms / 1000.0) + "\n";
-  return text;
+  return text + config_lines(group);
 }
 
 } // namespace
@@ -162,19 +157,25 @@ result<done> local_world::pause_vms() {
   return done{};
 }
 
-result<done> local_world::kill_target_qemu(vm_id vm) {
+result<done> local_world::kill_target_qemu(vm_id vm) { return kill_qemu(vm, stream_role::target); }
+
+result<done> local_world::kill_source_qemu(vm_id vm) { return kill_qemu(vm, stream_role::source); }
+
+result<done> local_world::kill_qemu(vm_id vm, stream_role role) {
   pid_t newest = 0;
   epoch highest;
   for (const auto& [id, node] : cluster_.nodes) {
     const run_files files{node.run_dir, vm};
     const auto mark = files.read_stream();
-    if (mark.role != stream_role::target || mark.number < highest || files.read_pid() == 0)
+    if (mark.role != role || mark.number < highest || files.read_pid() == 0)
       continue;
     highest = mark.number;
     newest = files.read_pid();
   }
   if (newest == 0 || kill(newest, SIGKILL) != 0)
-    return fail(errc::refused, "no QEMU receives VM " + to_string(vm));
+    return fail(
+      errc::refused,
+      (role == stream_role::target ? "no QEMU receives VM " : "no QEMU sends VM ") + to_string(vm));
   return done{};
 }
 

@@ -4,6 +4,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/guest/beacon_watcher.hpp"
+#include "runtime/hypervisor/run_files.hpp"
 #include "runtime/program/fleet.hpp"
 #include "runtime/scenario/scenario_file.hpp"
 
@@ -38,6 +39,8 @@ public:
 
   /// SIGKILL to the QEMU that receives this VM; `refused` where none does.
   result<done> kill_target_qemu(vm_id vm);
+  /// SIGKILL to the QEMU from which this VM leaves; `refused` where none does.
+  result<done> kill_source_qemu(vm_id vm);
   result<done> kill_agent(const node_id& node);
 
   /// The store's files and the QEMUs' pids; two of them compared tell what was touched.
@@ -49,6 +52,8 @@ public:
 private:
   local_world(const scenario_file& scenario, std::filesystem::path keep);
 
+  /// SIGKILL to the VM's QEMU with this part in the newest stream.
+  result<done> kill_qemu(vm_id vm, stream_role role);
   result<done> create_vms();
   result<done> start_vms(const std::function<bool()>& stop);
   result<done> pause_vms();

@@ -111,6 +111,8 @@ result<scenario_file> parse_scenario_file(std::string_view text, const std::stri
   wire::object_reader root(*document, "");
   scenario_file scenario;
   scenario.name = stem(origin);
+  scenario.path = origin;
+  scenario.worlds = {world_kind::sim, world_kind::local};
   scenario.why = root.required<std::string>("why");
   if (root.good() && scenario.why.size() < why_chars_min)
     root.refuse("why", "expected one to three sentences on what the scenario shows");
@@ -133,25 +135,6 @@ result<scenario_file> read_scenario_file(const std::filesystem::path& path) {
   if (!file)
     return tl::unexpected<error>(file.error());
   return parse_scenario_file(file->text, path.string());
-}
-
-cluster_file local_cluster(const scenario_file& scenario, const std::filesystem::path& room) {
-  cluster_file cluster;
-  cluster.name = scenario.name;
-  cluster.store_path = room / "store";
-  cluster.limits = scenario.limits;
-  cluster.accel = scenario.accel;
-  cluster.storages.emplace("disks", cluster_storage{room / "disks", true});
-  for (const auto& [name, of] : scenario.nodes) {
-    cluster_node node;
-    node.node = name;
-    node.run_dir = room / name.value;
-    node.memory_bytes = of.memory_bytes;
-    node.reserve_bytes = of.reserve_bytes;
-    node.limits = of.limits;
-    cluster.nodes.emplace(name, std::move(node));
-  }
-  return cluster;
 }
 
 } // namespace drover

@@ -3,13 +3,17 @@
 // is told field by field in scenarios/README.md.
 #pragma once
 
+#include "runtime/base/delay.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/policy.hpp"
 #include "runtime/base/time.hpp"
 #include "runtime/cluster/cluster_file.hpp"
 #include "runtime/guest/beacon_args.hpp"
-#include "runtime/scenario/event_condition.hpp"
+#include "runtime/scenario/scenario_action.hpp"
+#include "runtime/scenario/scenario_expect.hpp"
+#include "runtime/scenario/scenario_random.hpp"
+#include "runtime/scenario/world_kind.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -18,7 +22,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace drover {
@@ -27,6 +30,19 @@ struct scenario_node {
   std::uint64_t memory_bytes = 0;
   std::uint64_t reserve_bytes = 0;
   node_limits limits;
+  std::optional<delay_range> store_lag;    ///< the cluster's where absent
+  std::optional<delay_range> link_latency; ///< the cluster's where absent; simulated world only
+};
+
+struct scenario_store {
+  /// How long until a node's view shows what another node wrote.
+  delay_range lag;
+  /// How long a write takes; simulated world only. Measured on three idle hosts: 0.7 to 7 ms.
+  delay_range write{std::chrono::microseconds{700}, std::chrono::milliseconds{7}, 0, {}};
+  /// A lock that nobody renews is free after this time.
+  milliseconds lock_expiry{120000};
+  /// In the local world the views lag even where every lag is 0.
+  bool lagging = false;
 };
 
 /// A run of beacon VMs with consecutive numbers.
@@ -38,88 +54,68 @@ struct scenario_vms {
   std::uint32_t migrate_speed_mb = 0;    ///< `migrate_speed:` of the config; 0 = no line
   std::uint32_t migrate_downtime_ms = 0; ///< `migrate_downtime:` of the config; 0 = no line
   bool paused = false;                   ///< paused before the first action, and to stay so
+  bool onboot = false;                   ///< `onboot:` of the config
+  std::vector<std::string> tags;         ///< `tags:` of the config
   std::uint64_t disk_bytes = 0;          ///< on the cluster's shared storage; 0 = no disk
 
   bool holds(vm_id vm) const { return vm.value >= first.value && vm.value - first.value < count; }
+  /// Load as the simulated hypervisor takes it.
+  std::uint64_t dirty_bytes_per_s() const;
+  std::uint64_t working_set_bytes() const;
+  std::uint64_t memory_bytes() const;
 };
 
-namespace action {
-
-struct evacuate {
-  node_id node;
-  std::set<node_id> targets; ///< empty = every other node
-  policy how = policy::ticket;
-};
-
-struct migrate {
-  vm_id vm;
-  node_id target;
-  policy how = policy::ticket;
-};
-
-/// SIGKILL to the QEMU that receives this VM; nothing where none does.
-struct kill_target_qemu {
-  vm_id vm;
-};
-
-/// SIGKILL to a node's agent; its QEMUs run on, and the link starts a new agent.
-struct kill_agent {
-  node_id node;
-};
-
-/// What Ctrl-C does.
-struct cancel {};
-
-using any = std::variant<evacuate, migrate, kill_target_qemu, kill_agent, cancel>;
-
-} // namespace action
-
-/// One thing that is done, once: `after` the beginning (all VMs beat), or `after` the event.
-struct scenario_action {
-  std::optional<event_condition> when;
-  milliseconds after{0};
-  action::any what;
-};
-
-struct expected_stay {
-  vm_id vm;
-  std::string reason_contains;
-};
-
-/// What must come of it; absent = not judged. That every VM ends on one node, owned by it, and that
-/// no action was left undone, is judged always.
-struct scenario_expect {
-  std::set<int> exit_codes;
-  std::optional<std::string> result; ///< a word of run_result
-  std::optional<std::uint32_t> moved;
-  /// Exactly these stay, each with its reason.
-  std::optional<std::vector<expected_stay>> stayed;
-  std::uint64_t beats_lost = 0;
-  std::uint64_t beats_doubled = 0;
-  std::optional<double> duration_s_max;
-  /// Of all pauses together, from the trace; 0 is what the policy ticket promises.
-  std::optional<std::uint32_t> store_operations_in_pause_max;
-  bool untouched = false; ///< no config, no record, no QEMU was changed
-  std::map<vm_id, node_id> on_node;
-  std::map<node_id, std::uint32_t> vms_on; ///< how many VMs run on a node at the end
-};
+/// `key: value` lines for what a group says beyond its beacon: speed, downtime, onboot, tags.
+std::string config_lines(const scenario_vms& group);
 
 struct scenario_file {
-  std::string name; ///< the file's, without folder and ending
+  std::string name;           ///< the file's, without folder and ending
+  std::filesystem::path path; ///< as it was given
   std::string why;
   std::uint32_t deadline_s = 120; ///< of the whole run
   std::string accel = "tcg";
-  std::map<node_id, scenario_node> nodes;
+  std::map<node_id, scenario_node> nodes; ///< empty where `random` draws them
   cluster_limits limits;
-  std::vector<scenario_vms> vms;
+  scenario_store store;
+  /// One way between controller and node; simulated world only.
+  delay_range link_latency{std::chrono::microseconds{100}, std::chrono::microseconds{300}, 0, {}};
+  /// Of each node's memory streams together; simulated world only.
+  std::uint32_t stream_bandwidth_mb = 1000;
+  std::set<world_kind> worlds; ///< in which it can be played; never empty
+  /// Path of the first field that only the simulated world knows; empty = there is none.
+  std::string sim_only;
+  std::vector<scenario_vms> vms; ///< empty where `random` draws them
   std::vector<scenario_action> actions;
+  std::optional<scenario_random> random;
+  /// In the calm the operator evacuates again until nothing is left to move.
+  bool repeat_until_settled = false;
   scenario_expect expect;
+  /// `expect` with what the file says otherwise for a policy.
+  std::map<policy, scenario_expect> expect_of;
+
+  const scenario_expect& expect_for(std::optional<policy> how) const;
+  const delay_range& lag_of(const node_id& node) const;
+  const delay_range& latency_of(const node_id& node) const;
 };
+
+/// The policy of all of a scenario's commands; nullopt where they differ or there are none.
+std::optional<policy> only_policy(const scenario_file& scenario);
+
+/// The scenario with this policy in every command, and with its expectations.
+scenario_file with_policy(scenario_file scenario, policy how);
+/// The scenario with this lag at every node, for a comparison.
+scenario_file with_lag(scenario_file scenario, nanoseconds lag);
+
+/// Why a scenario cannot be played there: one sentence that names the field; empty = it can.
+std::string objection_to(const scenario_file& scenario, world_kind world);
 
 /// `origin` names the file in errors: "demo.json: /vms/0/node: expected ...".
 result<scenario_file> parse_scenario_file(std::string_view text, const std::string& origin);
 
 result<scenario_file> read_scenario_file(const std::filesystem::path& path);
+
+/// The file itself, or every *.json in the folder, by name.
+result<std::vector<std::filesystem::path>> scenario_paths(const std::filesystem::path& path);
 
 /// The scenario's cluster as `room` holds it: room/store, room/<node>, room/disks (shared).
 cluster_file local_cluster(const scenario_file& scenario, const std::filesystem::path& room);

@@ -87,6 +87,13 @@ void scenario_player::carry_out(const action::kill_target_qemu& a) {
     complain(to_string(killed.error()));
 }
 
+void scenario_player::carry_out(const action::kill_source_qemu& a) {
+  auto killed = world_->kill_source_qemu(a.vm);
+  watching_.trace()->take({wall_now(), scenario_acted{"kill_source_qemu", to_string(a.vm)}});
+  if (!killed)
+    complain(to_string(killed.error()));
+}
+
 void scenario_player::carry_out(const action::kill_agent& a) {
   auto killed = world_->kill_agent(a.node);
   watching_.trace()->take({wall_now(), scenario_acted{"kill_agent", a.node.value}});

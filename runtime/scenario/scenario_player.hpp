@@ -42,8 +42,14 @@ private:
   void carry_out(const action::evacuate& a);
   void carry_out(const action::migrate& a);
   void carry_out(const action::kill_target_qemu& a);
+  void carry_out(const action::kill_source_qemu& a);
   void carry_out(const action::kill_agent& a);
   void carry_out(const action::cancel& a);
+  /// What the local world cannot do is refused before anything is started.
+  template <class Other>
+  void carry_out(const Other& a) {
+    complain(std::string{a.verb} + " is not possible in the local world");
+  }
   void depart(const departure& what, const std::optional<node_id>& cordon);
   run_result move(const departure& what, const std::optional<node_id>& cordon);
   void wait_for_runs(mono_time until);

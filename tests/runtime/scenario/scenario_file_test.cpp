@@ -170,7 +170,7 @@ TEST_CASE("every fault of a scenario is told with file, path and what would be r
     {"/actions/0/to", "[\"n4\"]",
      "/actions/0/to: there is no node n4 in this scenario; nodes: n1, n2"},
     {"/actions/0/policy", "\"fast\"",
-     "/actions/0/policy: expected one of check, nocheck, claim, ticket, found \"fast\""},
+     "/actions/0/policy: expected one of check, nocheck, lock, early, claim, ticket, found \"fast\""},
     {"/actions/0/cancel", "true",
      "/actions/0/cancel: an action does one thing, and this one does evacuate already"},
     {"/actions/0/evacuate", "null",
