@@ -1,0 +1,115 @@
+#include "runtime/sim/operator_actor.hpp"
+
+#include "actors/actor_time.hpp"
+
+#include <memory>
+#include <set>
+
+namespace drover {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr milliseconds look_deadline = 15s;
+constexpr auto answer_grace = 5s;
+/// An evacuation ends by its migrations' own deadlines; this only bounds a broken actor.
+constexpr std::chrono::minutes run_max{30 * 24 * 60};
+
+class scenario_operator {
+public:
+  using handle = operator_handle;
+  static constexpr const char* name = "scenario_operator";
+
+  scenario_operator(handle::pointer self, operator_parts parts)
+    : self_(self), parts_(std::move(parts)) {}
+
+  handle::behavior_type make_behavior() {
+    return {
+      [this](operate& m) { begin(std::move(m)); },
+      [this](look_around& m) { look(std::move(m.seen)); },
+      [this](const cancel_all& m) {
+        for (const auto& job : jobs_)
+          self_->send(job, cancel_evacuation{m.reason});
+      },
+      [this](look_at_permits& m) { look_at_locks(std::move(m.seen)); },
+    };
+  }
+
+private:
+  using answers = std::map<node_id, result<wire::reply_body>>;
+
+  void begin(operate order) {
+    look([this, order = std::move(order)](survey seen) {
+      note_survey(*parts_.around.trace, seen, parts_.around.wall_now());
+      auto p = plan_of(parts_.cluster, seen, order.what);
+      if (!p) {
+        run_result r;
+        r.code = outcome_code::usage_or_internal;
+        r.message = to_string(p.error());
+        return order.ended(std::move(r));
+      }
+      if (!p->feasible)
+        return order.ended(result_of_infeasible(*p));
+      run(std::move(*p), order);
+    });
+  }
+
+  void run(plan p, const operate& order) {
+    auto job =
+      spawn_evacuation(self_->system(), {parts_.tree.locks, parts_.tree.owners}, parts_.around);
+    jobs_.insert(job);
+    self_->request(job, run_max, run_evacuation{order_of(p, parts_.controller, order.cordon)})
+      .then(
+        [this, job, p, ended = order.ended](const evacuation_report& report) {
+          jobs_.erase(job);
+          ended(result_of(p, report));
+        },
+        [this, job, ended = order.ended](const caf::error&) {
+          jobs_.erase(job);
+          run_result r;
+          r.code = outcome_code::usage_or_internal;
+          r.message = "the evacuation actor does not answer";
+          ended(std::move(r));
+        });
+  }
+
+  void look(std::function<void(survey)> seen) {
+    auto all = std::make_shared<answers>();
+    const auto count = parts_.tree.owners.size();
+    for (const auto& [node, owner] : parts_.tree.owners) {
+      const auto take = [all, count, seen, from = node](result<wire::reply_body> body) {
+        all->emplace(from, std::move(body));
+        if (all->size() == count)
+          seen(survey_of(*all));
+      };
+      self_
+        ->request(owner, look_deadline + answer_grace, node_call{wire::list_vms{}, look_deadline})
+        .then(
+          [take](node_answer& a) { take(std::move(a.body)); },
+          [take](const caf::error&) {
+            take(fail(errc::lost, "the node's owner does not answer"));
+          });
+    }
+  }
+
+  void look_at_locks(std::function<void(lock_usage)> seen) {
+    self_->request(parts_.tree.locks, answer_grace, ask_lock_usage{})
+      .then([seen](const lock_usage& usage) { seen(usage); }, [](const caf::error&) {});
+  }
+
+  handle::pointer self_;
+  operator_parts parts_;
+  std::set<evacuation_handle> jobs_;
+};
+
+} // namespace
+
+void configure_operator(caf::actor_system_config& config) {
+  config.add_message_types<caf::id_block::drover_operator>();
+}
+
+operator_handle spawn_operator(caf::actor_system& system, operator_parts parts) {
+  return spawn_state<scenario_operator>(system, std::move(parts));
+}
+
+} // namespace drover
