@@ -1,24 +1,33 @@
 #include "runtime/cluster/checked_values.hpp"
+#include "runtime/cluster/delay_text.hpp"
 #include "runtime/scenario/scenario_parts.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 namespace drover {
 namespace {
 
-constexpr std::uint32_t delay_ms_max = 24 * 3600 * 1000;
-constexpr int exit_code_max = 6;
+constexpr std::uint32_t span_ms_max = 24 * 3600 * 1000;
+constexpr std::uint32_t count_max = 1000000;
+constexpr std::uint32_t times_max = 1000;
 
 policy read_policy(wire::object_reader& from) {
-  const auto text = from.optional<std::string>("policy", std::string(to_string(policy::ticket)));
-  const auto how = policy_from_string(text);
-  if (!how)
-    from.refuse(
-      "policy", "expected one of " + std::string(policy_names()) + ", found \"" + text + "\"");
-  return how.value_or(policy::ticket);
+  const auto word = from.optional<std::string>("policy", std::string(to_string(policy::ticket)));
+  return policy_of_word(from, "policy", word).value_or(policy::ticket);
+}
+
+milliseconds read_span(wire::object_reader& from) {
+  if (!from.look("for_ms"))
+    from.refuse("for_ms", "is missing: how long it lasts, in milliseconds");
+  return milliseconds{read_number(from, "for_ms", 1, 1, span_ms_max)};
+}
+
+delay_range read_needed_delay(wire::object_reader& from, const std::string& key) {
+  if (!from.look(key))
+    from.refuse(key, "is missing: a time like \"100ms\", or an object with least and most");
+  return read_delay(from, key, {});
 }
 
 action::any read_evacuate(wire::object_reader& from, const scenario_file& scenario) {
@@ -26,7 +35,7 @@ action::any read_evacuate(wire::object_reader& from, const scenario_file& scenar
   what.node = read_known_node(from, "evacuate", scenario);
   for (const auto& target : from.optional("to", std::vector<std::string>{})) {
     const node_id node{target};
-    if (!scenario.nodes.contains(node))
+    if (!has_node(scenario, node))
       from.refuse("to", unknown_node(scenario, node));
     if (node == what.node)
       from.refuse("to", "a node cannot be evacuated to itself");
@@ -44,161 +53,190 @@ action::any read_migrate(wire::object_reader& from, const scenario_file& scenari
   return what;
 }
 
-action::any read_kill_target(wire::object_reader& from, const scenario_file& scenario) {
-  return action::kill_target_qemu{read_known_vm(from, "kill_target_qemu", scenario)};
+/// `"cancel": true`: nothing more can be said about it.
+template <class Action>
+action::any read_flag(wire::object_reader& from, const scenario_file&) {
+  if (!from.required<bool>(Action::verb))
+    from.refuse(Action::verb, "expected true");
+  return Action{};
 }
 
-action::any read_kill_agent(wire::object_reader& from, const scenario_file& scenario) {
-  return action::kill_agent{read_known_node(from, "kill_agent", scenario)};
+template <class Action>
+action::any read_of_node(wire::object_reader& from, const scenario_file& scenario) {
+  return Action{read_known_node(from, Action::verb, scenario)};
 }
 
-action::any read_cancel(wire::object_reader& from, const scenario_file&) {
-  if (!from.required<bool>("cancel"))
-    from.refuse("cancel", "expected true");
-  return action::cancel{};
+template <class Action>
+action::any read_of_vm(wire::object_reader& from, const scenario_file& scenario) {
+  return Action{read_known_vm(from, Action::verb, scenario)};
 }
 
-using verb_reader = action::any (*)(wire::object_reader&, const scenario_file&);
+template <class Action>
+action::any read_span_of_node(wire::object_reader& from, const scenario_file& scenario) {
+  Action what;
+  what.node = read_known_node(from, Action::verb, scenario);
+  what.span = read_span(from);
+  return what;
+}
+
+template <class Action>
+action::any read_count_of_node(wire::object_reader& from, const scenario_file& scenario) {
+  Action what;
+  what.node = read_known_node(from, Action::verb, scenario);
+  what.count = read_number(from, "count", 1, 1, count_max);
+  return what;
+}
+
+action::any read_slow_node(wire::object_reader& from, const scenario_file& scenario) {
+  action::slow_node what;
+  what.node = read_known_node(from, "slow_node", scenario);
+  if (!from.look("times"))
+    from.refuse("times", "is missing: how many times slower");
+  what.times = read_number(from, "times", 2, 2, times_max);
+  what.span = milliseconds{read_number(from, "for_ms", 0, 0, span_ms_max)};
+  return what;
+}
+
+action::any read_slow_link(wire::object_reader& from, const scenario_file& scenario) {
+  action::slow_link what;
+  what.node = read_known_node(from, "slow_link", scenario);
+  what.latency = read_needed_delay(from, "latency");
+  what.span = read_span(from);
+  return what;
+}
+
+action::any read_lag(wire::object_reader& from, const scenario_file& scenario) {
+  action::lag what;
+  what.node = read_known_node(from, "lag", scenario);
+  what.delay = read_needed_delay(from, "delay");
+  what.span = read_span(from);
+  return what;
+}
+
+action::any read_hang_store(wire::object_reader& from, const scenario_file&) {
+  return action::hang_store{milliseconds{read_number(from, "hang_store_ms", 1, 1, span_ms_max)}};
+}
+
+action::any read_lose_quorum(wire::object_reader& from, const scenario_file& scenario) {
+  action::lose_quorum what;
+  if (from.required<std::string>("lose_quorum") != "all")
+    what.node = read_known_node(from, "lose_quorum", scenario);
+  what.span = read_span(from);
+  return what;
+}
+
+action::any read_change_membership(wire::object_reader& from, const scenario_file& scenario) {
+  read_flag<action::change_membership>(from, scenario);
+  action::change_membership what;
+  what.span = read_span(from);
+  what.applied_percent = read_number(from, "applied_percent", 0, 0, 100);
+  return what;
+}
+
+action::any read_cut_store(wire::object_reader& from, const scenario_file& scenario) {
+  action::cut_store what;
+  what.node = read_known_node(from, "cut_store", scenario);
+  what.span = read_span(from);
+  if (read_word(from, "heal", "kept", {"kept", "rolled_back"}) == "rolled_back")
+    what.heal = action::store_heal::rolled_back;
+  return what;
+}
+
+action::any read_remove_lock(wire::object_reader& from, const scenario_file&) {
+  action::remove_lock what{from.required<std::string>("remove_lock")};
+  if (from.good() && what.lock.empty())
+    from.refuse("remove_lock", "expected a lock's name");
+  return what;
+}
+
+struct verb_reader {
+  const char* field;
+  action::any (*read)(wire::object_reader&, const scenario_file&);
+};
 
 /// Exactly one of these fields says what an action does.
-constexpr std::array<std::pair<const char*, verb_reader>, 5> verbs{{
+constexpr std::array<verb_reader, std::variant_size_v<action::any>> verbs{{
   {"evacuate", read_evacuate},
   {"migrate", read_migrate},
-  {"kill_target_qemu", read_kill_target},
-  {"kill_agent", read_kill_agent},
-  {"cancel", read_cancel},
+  {"cancel", read_flag<action::cancel>},
+  {"restart_controller", read_flag<action::restart_controller>},
+  {"kill_target_qemu", read_of_vm<action::kill_target_qemu>},
+  {"kill_source_qemu", read_of_vm<action::kill_source_qemu>},
+  {"kill_agent", read_of_node<action::kill_agent>},
+  {"kill_node", read_of_node<action::kill_node>},
+  {"boot_node", read_of_node<action::boot_node>},
+  {"slow_node", read_slow_node},
+  {"cut_link", read_span_of_node<action::cut_link>},
+  {"half_open_link", read_span_of_node<action::half_open_link>},
+  {"slow_link", read_slow_link},
+  {"duplicate_lines", read_span_of_node<action::duplicate_lines>},
+  {"lag", read_lag},
+  {"hang_store_ms", read_hang_store},
+  {"lose_quorum", read_lose_quorum},
+  {"change_membership", read_change_membership},
+  {"cut_store", read_cut_store},
+  {"remove_lock", read_remove_lock},
+  {"fail_writes", read_count_of_node<action::fail_writes>},
+  {"fail_marks", read_count_of_node<action::fail_marks>},
+  {"refuse_receive", read_count_of_node<action::refuse_receive>},
+  {"lose_acknowledgement", read_of_vm<action::lose_acknowledgement>},
+  {"cut_streams", read_of_node<action::cut_streams>},
+  {"stall_streams", read_span_of_node<action::stall_streams>},
 }};
 
-void read_verb(wire::object_reader& from, const scenario_file& scenario, scenario_action& action) {
+void read_verb(wire::object_reader& from, scenario_file& scenario, scenario_action& action) {
   std::string known;
-  const std::pair<const char*, verb_reader>* found = nullptr;
+  const verb_reader* found = nullptr;
   for (const auto& verb : verbs) {
-    known += (known.empty() ? "" : ", ") + std::string(verb.first);
-    if (!from.look(verb.first))
+    known += (known.empty() ? "" : ", ") + std::string(verb.field);
+    if (!from.look(verb.field))
       continue;
     if (found)
       from.refuse(
-        verb.first,
-        "an action does one thing, and this one does " + std::string(found->first) + " already");
+        verb.field,
+        "an action does one thing, and this one does " + std::string(found->field) + " already");
     found = &verb;
   }
-  if (found)
-    action.what = found->second(from, scenario);
-  else
-    from.refuse("", "an action needs one of " + known);
+  if (!found)
+    return from.refuse("", "an action needs one of " + known);
+  action.what = found->read(from, scenario);
+  if (!is_local(action.what))
+    mark_sim_only(scenario, from, found->field);
 }
 
-void read_time(wire::object_reader& from, const scenario_file& scenario, scenario_action& action) {
+/// Only a simulated world tells these.
+bool is_of_sim(const std::string& event) {
+  return event == message_carried::name || event == machine_changed::name ||
+         event == view_changed::name;
+}
+
+void read_condition(wire::object_reader& from, scenario_file& scenario, scenario_action& action) {
+  auto when = from.object("when");
+  action.when = read_event_condition(when);
+  const auto& fields = action.when->fields;
+  if (fields.contains("vm"))
+    read_known_vm(when, "vm", scenario);
+  for (const auto* key : {"node", "owner", "source", "target"})
+    if (fields.contains(key))
+      read_known_node(when, key, scenario);
+  if (is_of_sim(action.when->event))
+    mark_sim_only(scenario, when, "event");
+  when.refuse_unknown();
+}
+
+void read_time(wire::object_reader& from, scenario_file& scenario, scenario_action& action) {
   const bool has_condition = from.look("when") != nullptr;
   if (has_condition && from.look("at_ms"))
     from.refuse("at_ms", "an action has a time or a condition; after a condition: after_ms");
   if (!has_condition && from.look("after_ms"))
     from.refuse("after_ms", "belongs to a condition (when); without one: at_ms");
   action.after =
-    milliseconds{read_number(from, has_condition ? "after_ms" : "at_ms", 0, 0, delay_ms_max)};
-  if (!has_condition)
-    return;
-  auto when = from.object("when");
-  action.when = read_event_condition(when);
-  if (const auto vm = action.when->fields.find("vm"); vm != action.when->fields.end())
-    read_known_vm(when, "vm", scenario);
-  if (const auto node = action.when->fields.find("node"); node != action.when->fields.end())
-    read_known_node(when, "node", scenario);
-  when.refuse_unknown();
-}
-
-bool starts_something(const scenario_action& action) {
-  return std::holds_alternative<action::evacuate>(action.what) ||
-         std::holds_alternative<action::migrate>(action.what);
-}
-
-void read_exit_codes(wire::object_reader& from, scenario_expect& expect) {
-  const auto* field = from.look("exit_code");
-  if (field && field->is_array()) {
-    for (const int code : from.required<std::vector<int>>("exit_code"))
-      expect.exit_codes.insert(code);
-  } else {
-    expect.exit_codes.insert(from.required<int>("exit_code"));
-  }
-  for (const int code : expect.exit_codes)
-    if (code < 0 || code > exit_code_max)
-      from.refuse("exit_code", "expected 0 to 6, found " + std::to_string(code));
-  if (expect.exit_codes.empty())
-    from.refuse("exit_code", "expected at least one code");
-}
-
-void read_stays(wire::object_reader& from, const scenario_file& scenario, scenario_expect& expect) {
-  if (!from.look("stayed"))
-    return;
-  auto& stays = expect.stayed.emplace();
-  from.each("stayed", [&](wire::object_reader& stay, std::size_t) {
-    const auto vm = read_known_vm(stay, "vm", scenario);
-    stays.push_back({vm, stay.optional<std::string>("reason_contains", "")});
-  });
-}
-
-/// "105" as a field's name.
-std::optional<vm_id> vm_of(const std::string& text) {
-  std::uint32_t value = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, failed] = std::from_chars(text.data(), end, value);
-  if (failed != std::errc{} || stop != end)
-    return std::nullopt;
-  return vm_id{value};
-}
-
-void read_places(
-  wire::object_reader& from, const scenario_file& scenario, scenario_expect& expect) {
-  using names = std::map<std::string, std::string>;
-  for (const auto& [key, node] : from.optional("on_node", names{})) {
-    const auto vm = vm_of(key);
-    if (!vm || !has_vm(scenario, *vm))
-      from.refuse("on_node", "there is no VM " + key + " in this scenario");
-    else if (!scenario.nodes.contains(node_id{node}))
-      from.refuse("on_node", unknown_node(scenario, node_id{node}));
-    else
-      expect.on_node.emplace(*vm, node_id{node});
-  }
-  using counts = std::map<std::string, std::uint32_t>;
-  for (const auto& [node, count] : from.optional("vms_on", counts{})) {
-    if (!scenario.nodes.contains(node_id{node}))
-      from.refuse("vms_on", unknown_node(scenario, node_id{node}));
-    expect.vms_on.emplace(node_id{node}, count);
-  }
+    milliseconds{read_number(from, has_condition ? "after_ms" : "at_ms", 0, 0, span_ms_max)};
+  if (has_condition)
+    read_condition(from, scenario, action);
 }
 
 } // namespace
-
-bool has_vm(const scenario_file& scenario, vm_id vm) {
-  return std::any_of(scenario.vms.begin(), scenario.vms.end(), [vm](const scenario_vms& group) {
-    return group.holds(vm);
-  });
-}
-
-std::string unknown_node(const scenario_file& scenario, const node_id& node) {
-  std::string known;
-  for (const auto& [name, of] : scenario.nodes)
-    known += (known.empty() ? "" : ", ") + name.value;
-  return "there is no node " + node.value + " in this scenario; nodes: " + known;
-}
-
-std::string unknown_vm(vm_id vm) { return "there is no VM " + to_string(vm) + " in this scenario"; }
-
-node_id read_known_node(
-  wire::object_reader& from, const std::string& key, const scenario_file& scenario) {
-  node_id node{from.required<std::string>(key)};
-  if (!scenario.nodes.contains(node))
-    from.refuse(key, unknown_node(scenario, node));
-  return node;
-}
-
-vm_id read_known_vm(
-  wire::object_reader& from, const std::string& key, const scenario_file& scenario) {
-  const auto vm = from.required<vm_id>(key);
-  if (!has_vm(scenario, vm))
-    from.refuse(key, unknown_vm(vm));
-  return vm;
-}
 
 void read_scenario_actions(wire::object_reader& root, scenario_file& scenario) {
   root.each("actions", [&](wire::object_reader& from, std::size_t) {
@@ -207,33 +245,13 @@ void read_scenario_actions(wire::object_reader& root, scenario_file& scenario) {
     read_verb(from, scenario, action);
     scenario.actions.push_back(std::move(action));
   });
-  if (
-    root.good() && std::none_of(scenario.actions.begin(), scenario.actions.end(), starts_something))
+  const bool drawn = scenario.random && scenario.random->evacuations > 0;
+  const bool written =
+    std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const scenario_action& a) {
+      return is_departure(a.what);
+    });
+  if (root.good() && !drawn && !written)
     root.refuse("actions", "a scenario evacuates or migrates something");
-}
-
-void read_scenario_expect(wire::object_reader& root, scenario_file& scenario) {
-  auto from = root.object("expect");
-  auto& expect = scenario.expect;
-  read_exit_codes(from, expect);
-  if (from.look("result"))
-    expect.result = read_word(
-      from, "result", "",
-      {"all_moved", "some_stayed", "infeasible", "cancelled", "deadline_passed", "needs_operator",
-       "error"});
-  if (from.look("moved"))
-    expect.moved = from.required<std::uint32_t>("moved");
-  read_stays(from, scenario, expect);
-  expect.beats_lost = from.optional("beats_lost", expect.beats_lost);
-  expect.beats_doubled = from.optional("beats_doubled", expect.beats_doubled);
-  if (from.look("duration_s_max"))
-    expect.duration_s_max = from.required<double>("duration_s_max");
-  if (from.look("store_operations_in_pause_max"))
-    expect.store_operations_in_pause_max =
-      from.required<std::uint32_t>("store_operations_in_pause_max");
-  expect.untouched = from.optional("untouched", false);
-  read_places(from, scenario, expect);
-  from.refuse_unknown();
 }
 
 } // namespace drover
