@@ -173,8 +173,8 @@ TEST_CASE("a folder stands for every scenario in it, by name") {
   CHECK(
     scenario_paths(folder).error().what ==
     folder.string() + ": there is no scenario (*.json) in this folder");
-  for (const auto* name : {"b.json", "a.json", "a.check.trace"})
-    std::ofstream{folder / name} << "{}";
+  for (const auto* file : {"b.json", "a.json", "a.check.trace"})
+    std::ofstream{folder / file} << "{}";
   CHECK(scenario_paths(folder) == std::vector{folder / "a.json", folder / "b.json"});
   CHECK(scenario_paths(folder / "a.json") == std::vector{folder / "a.json"});
   std::filesystem::remove_all(folder);
