@@ -97,6 +97,9 @@ public:
   /// The newest memory of a VM; 0 when it never ran.
   std::uint64_t newest_memory(vm_id vm) const;
 
+  /// Whether somebody who brings this token to the door would be closed on. It stays as it is.
+  bool is_turned_away(const listening& door, const std::string& token) const;
+
   /// Told of every change; set before the first start or never.
   std::function<void(const machine_changed&)> on_change;
 
