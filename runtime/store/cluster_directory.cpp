@@ -1,8 +1,6 @@
 #include "runtime/store/cluster_directory.hpp"
 
-#include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <cerrno>
 #include <unistd.h>
 
@@ -18,15 +16,6 @@ std::string temporary_suffix() {
 }
 
 } // namespace
-
-bool is_node_name(const node_id& node) {
-  const auto& name = node.value;
-  const auto fits = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-  };
-  return !name.empty() && name.size() <= 255 && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), fits);
-}
 
 result<cluster_directory> cluster_directory::open(
   const path& root, std::optional<directory_kind> kind) {

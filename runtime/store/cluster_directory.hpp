@@ -20,9 +20,6 @@
 
 namespace drover {
 
-/// A node's name is a directory's name: no path can be made of it.
-bool is_node_name(const node_id& node);
-
 class cluster_directory {
 public:
   using path = std::filesystem::path;

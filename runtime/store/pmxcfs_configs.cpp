@@ -1,5 +1,6 @@
 // The calls on VM configs: create, read, replace, remove, move.
 #include "runtime/store/pmxcfs_files.hpp"
+#include "runtime/store/store_checks.hpp"
 
 #include <array>
 #include <cerrno>
@@ -10,22 +11,8 @@ namespace {
 using file_calls::replacing;
 using path = cluster_directory::path;
 
-/// A pmxcfs refuses larger files; a plain directory does the same, so that it can become one.
-constexpr std::size_t longest_file = std::size_t{1} << 20;
-
 /// Proxmox's kinds of guests; they share one range of numbers.
 constexpr std::array<const char*, 3> guest_types{"qemu-server", "lxc", "openvz"};
-
-/// What would be wrong to write; empty when nothing is.
-std::string objection(vm_id vm, const node_id& node, const std::string& text) {
-  if (vm.value < 100 || vm.value > 999999999)
-    return "a VM's number is from 100 to 999999999";
-  if (!is_node_name(node))
-    return "a node's name has letters, digits, '-', '_' and '.'";
-  if (text.empty())
-    return "an empty file is no config";
-  return text.size() > longest_file ? "it is larger than 1 MiB" : "";
-}
 
 } // namespace
 
@@ -67,7 +54,7 @@ result<done> pmxcfs_files::create_config(
   vm_id vm, const node_id& node, const std::string& text) const {
   const auto call = begin(file_access::write, "create VM " + to_string(vm));
   const auto file = directory_.config(vm, node);
-  if (const auto wrong = objection(vm, node, text); !wrong.empty())
+  if (const auto wrong = config_objection(vm, node, text); !wrong.empty())
     return call.failure(errc::invalid, wrong, file);
   return directory_.kind() == directory_kind::plain ? create_plain(call, file, text, vm)
                                                     : create_replicated(call, file, text);
@@ -111,7 +98,7 @@ result<done> pmxcfs_files::write_config(
   vm_id vm, const node_id& node, const std::string& text) const {
   const auto call = begin(file_access::write, "write the config of VM " + to_string(vm));
   const auto file = directory_.config(vm, node);
-  if (const auto wrong = objection(vm, node, text); !wrong.empty())
+  if (const auto wrong = config_objection(vm, node, text); !wrong.empty())
     return call.failure(errc::invalid, wrong, file);
   const auto held = [&]() -> result<done> {
     const auto there = file_calls::is_there(file);

@@ -1,9 +1,8 @@
 #include "runtime/store/pmxcfs_files.hpp"
 
 #include "runtime/store/record_json.hpp"
+#include "runtime/store/store_checks.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 
@@ -24,13 +23,6 @@ std::optional<vm_id> number_in(std::string_view name, std::string_view suffix) {
   if (code != std::errc{} || end != name.data() + name.size())
     return std::nullopt;
   return vm_id{value};
-}
-
-/// One epoch is one handover: the same number for another one means that two were begun at once.
-bool may_follow(const handover_record& next, const handover_record& present) {
-  if (next.number != present.number)
-    return next.number > present.number;
-  return next.source == present.source && next.target == present.target;
 }
 
 } // namespace

@@ -1,29 +1,11 @@
 #include "runtime/store/pmxcfs_locks.hpp"
 
 #include "runtime/store/record_json.hpp"
+#include "runtime/store/store_checks.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 
 namespace drover {
-namespace {
-
-/// A lock's name is a file's name, and no path may be made of it.
-bool is_lock_name(const std::string& name) {
-  const auto fits = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':' || c == '@';
-  };
-  return !name.empty() && name.size() <= 200 && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), fits);
-}
-
-std::string held_by(const std::string& holder) {
-  return holder.empty() ? "it is held by somebody unknown" : "it is held by " + holder;
-}
-
-} // namespace
-
 file_call pmxcfs_locks::begin(file_access access, std::string what) const {
   return {directory_.kind(), access, std::move(what)};
 }

@@ -30,6 +30,11 @@ struct sim_store_settings {
   /// How much later than the writer a node sees a write.
   delay_range lag;
   milliseconds lock_expiry{120'000};
+  /// A call that is not answered by then is answered `timeout`; what it writes may still come.
+  milliseconds call_deadline{10'000};
+  /// How many calls a node makes side by side, the others wait: 1 as the real driver, which has one
+  /// thread for them; more, and answers come in another order than the calls.
+  std::uint32_t calls_at_once = 1;
 };
 
 /// What becomes of the writes that were acknowledged while a node was cut off.

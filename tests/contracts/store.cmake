@@ -6,3 +6,7 @@ target_link_libraries(drover_store_contract PUBLIC drover_catch drover_store)
 drover_test(store_pmxcfs_contract_test contracts
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_pmxcfs_contract_test.cpp
   LINK drover_store_contract)
+
+drover_test(store_sim_contract_test contracts
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_sim_contract_test.cpp
+  LINK drover_store_contract)
