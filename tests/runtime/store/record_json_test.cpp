@@ -39,7 +39,7 @@ constexpr broken_record table[] = {
   {"\"moving\"", "[]", "$.state: expected a string, got []"},
   {"\"n1\"", "\"\"", "$.source: must not be empty"},
   {"\"n2\"", "{}", "$.target: expected a string"},
-  {"\"claim\"", "\"hope\"", "$.policy: expected one of check, nocheck, claim, ticket"},
+  {"\"claim\"", "\"hope\"", "$.policy: expected one of check, nocheck, lock, early, claim, ticket"},
   {"\"host:1234\"", "12", "$.controller: expected a string, got 12"},
   {"\"kept\"", "\"lost\"", "$.outcome: expected one of unpublished, completed, kept"},
   {"{", "[", "$: "},
