@@ -1,6 +1,7 @@
 #include "runtime/store/store_view.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace drover {
 
@@ -29,9 +30,15 @@ void store_view::pass(const store_log& log, log_time when) {
   seen_at_ = when;
   const auto& entry = log.entry(at_);
   if (entry.what == store_log::stamp::kind::lock)
-    locks_[entry.which] = when;
+    note_lock(entry.which, when);
   if (entry.what == store_log::stamp::kind::moved && on_moved)
     on_moved(vm_id{entry.which}, *log.owner(vm_id{entry.which}, at_));
+}
+
+void store_view::note_lock(std::uint32_t number, log_time when) {
+  if (number >= locks_.size())
+    locks_.resize(number + std::size_t{1});
+  locks_[number] = when;
 }
 
 void store_view::advance(const store_log& log, log_time now) {
@@ -66,15 +73,14 @@ void store_view::adopt(const store_log& log, log_time now) {
   while (at_ < log.end()) {
     ++at_;
     if (log.entry(at_).what == store_log::stamp::kind::lock)
-      locks_[log.entry(at_).which] = now;
+      note_lock(log.entry(at_).which, now);
   }
   seen_at_ = std::max(seen_at_, now);
   foreseen_ = std::max(foreseen_, seen_at_);
 }
 
 std::optional<log_time> store_view::lock_seen(std::uint32_t number) const {
-  const auto found = locks_.find(number);
-  return found == locks_.end() ? std::nullopt : std::optional(found->second);
+  return number < locks_.size() ? locks_[number] : std::nullopt;
 }
 
 log_time store_view::foresee(const store_log& log, log_position position) {

@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -52,6 +51,7 @@ private:
   nanoseconds lag_of(log_position position) const;
   log_time due(const store_log& log, log_position position) const;
   void pass(const store_log& log, log_time when);
+  void note_lock(std::uint32_t number, log_time when);
 
   std::uint64_t seed_;
   std::vector<std::pair<log_position, delay_range>> lags_;
@@ -60,7 +60,8 @@ private:
   log_time seen_at_{0};
   log_time foreseen_{0};
   std::optional<log_position> held_at_;
-  std::map<std::uint32_t, log_time> locks_;
+  /// By the lock's number; shorter where the last ones were never seen.
+  std::vector<std::optional<log_time>> locks_;
 };
 
 } // namespace drover
