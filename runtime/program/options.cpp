@@ -1,5 +1,7 @@
 #include "runtime/program/options.hpp"
 
+#include "runtime/program/run_flags.hpp"
+
 #include <CLI/CLI.hpp>
 #include <sstream>
 
@@ -20,8 +22,7 @@ struct raw_options {
   std::uint32_t prepare_max = 0;
   bool dry_run = false;
   std::string metrics;
-  std::string scenario;
-  std::string keep;
+  run_flags play;
 };
 
 constexpr std::uint32_t vm_id_min = 100;
@@ -105,11 +106,8 @@ commands add_commands(CLI::App& app, raw_options& raw) {
     ->check(CLI::Range(1U, permits_max));
   c.evacuate->add_flag("--dry-run", raw.dry_run, "print the plan and stop");
   c.evacuate->add_option("--metrics", raw.metrics, "expose Prometheus metrics at HOST:PORT");
-  c.run = app.add_subcommand("run", "play a scenario on a throw-away local cluster");
-  c.run->add_option("SCENARIO", raw.scenario, "the scenario file")->required();
-  c.run->add_option("--keep", raw.keep, "keep logs, configs and the trace there");
-  c.run->add_option("--metrics", raw.metrics, "expose Prometheus metrics at HOST:PORT");
-  add_policy(c.run, raw);
+  c.run = app.add_subcommand("run", "play a scenario, or a folder of them, and judge it");
+  add_run_flags(*c.run, raw.play);
   c.version = app.add_subcommand("version", "print the version");
   return c;
 }
@@ -162,7 +160,7 @@ options options_of(const raw_options& raw, const commands& c) {
       raw.dry_run,
       raw.metrics};
   else if (c.run->parsed())
-    o.command = run_options{raw.scenario, raw.keep, raw.metrics, how};
+    o.command = run_options_of(raw.play);
   else
     o.command = version_options{};
   return o;
@@ -191,6 +189,9 @@ std::variant<options, printed_exit> parse_options(int argc, const char* const* a
   const bool needs_cluster = !c.run->parsed() && !c.version->parsed();
   if (needs_cluster && raw.cluster_file.empty())
     return printed_exit{"drover: --cluster FILE is missing; see drover --help\n", true};
+  if (c.run->parsed())
+    if (const auto why_not = objection_to(raw.play, raw.trace_file); !why_not.empty())
+      return printed_exit{"drover: " + why_not + "; see drover run --help\n", true};
   return options_of(raw, c);
 }
 

@@ -4,6 +4,8 @@
 
 #include "runtime/base/ids.hpp"
 #include "runtime/base/policy.hpp"
+#include "runtime/base/time.hpp"
+#include "runtime/scenario/world_kind.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -52,11 +54,33 @@ struct evacuate_options {
   std::string metrics; ///< HOST:PORT, empty = none
 };
 
+/// Play with every policy, at several lags of the store, and compare.
+struct every_policy {
+  std::vector<nanoseconds> lags; ///< empty = as usual
+  bool operator==(const every_policy&) const = default;
+};
+
 struct run_options {
-  std::string scenario;
-  std::string keep; ///< directory that is kept with everything of the run; empty = none
+  std::string scenario; ///< a file, or a folder of them
+  std::string keep;     ///< directory that is kept with everything of the run; empty = none
   std::string metrics;
-  std::optional<policy> how; ///< instead of the scenario's
+  /// nullopt = as the scenarios say; the other alternatives take their place.
+  std::optional<std::variant<policy, every_policy>> how;
+  /// nullopt = the local one, but for scenarios that only the simulated one can play.
+  std::optional<world_kind> world;
+  std::optional<std::uint64_t> seed; ///< simulated world; the first one where there are several
+  std::optional<std::uint32_t> seeds;
+  std::uint32_t jobs = 1; ///< worlds at a time, one per thread
+  bool bless = false;     ///< write the golden traces instead of comparing with them
+  std::string report;     ///< directory for results, comparison and traces; empty = none
+
+  std::optional<policy> one_policy() const {
+    const auto* one = how ? std::get_if<policy>(&*how) : nullptr;
+    return one ? std::optional{*one} : std::nullopt;
+  }
+  const every_policy* comparison() const {
+    return how ? std::get_if<every_policy>(&*how) : nullptr;
+  }
 };
 
 struct version_options {};

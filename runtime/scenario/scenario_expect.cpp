@@ -10,8 +10,10 @@ constexpr int exit_code_max = 6;
 
 void read_exit_codes(wire::object_reader& from, scenario_expect& expect) {
   const auto* field = from.look("exit_code");
+  if (!field)
+    return;
   expect.exit_codes.clear();
-  if (field && field->is_array()) {
+  if (field->is_array()) {
     for (const int code : from.required<std::vector<int>>("exit_code"))
       expect.exit_codes.insert(code);
   } else {
@@ -92,6 +94,7 @@ void read_figures(wire::object_reader& from, scenario_expect& expect) {
 /// All that a policy may say of its own, over what `expect` says already.
 void read_fields(
   wire::object_reader& from, const scenario_file& scenario, scenario_expect& expect) {
+  read_exit_codes(from, expect);
   if (from.look("result"))
     expect.result = read_word(
       from, "result", "",
@@ -102,6 +105,7 @@ void read_fields(
   expect.beats_lost = from.optional("beats_lost", expect.beats_lost);
   expect.beats_doubled = from.optional("beats_doubled", expect.beats_doubled);
   read_figures(from, expect);
+  expect.golden = from.optional("golden", expect.golden);
   expect.untouched = from.optional("untouched", expect.untouched);
   read_places(from, scenario, expect);
 }
@@ -109,17 +113,15 @@ void read_fields(
 } // namespace
 
 void read_scenario_expect(wire::object_reader& root, scenario_file& scenario) {
+  if (!root.look("expect"))
+    return;
   auto from = root.object("expect");
-  read_exit_codes(from, scenario.expect);
-  scenario.expect.golden = from.optional("golden", false);
   read_fields(from, scenario, scenario.expect);
   from.each_member("policies", [&](wire::object_reader& own, const std::string& word) {
     const auto how = policy_from_string(word);
     if (!how)
       return own.refuse("", "expected a policy's name: one of " + std::string(policy_names()));
     auto expect = scenario.expect;
-    if (own.look("exit_code"))
-      read_exit_codes(own, expect);
     read_fields(own, scenario, expect);
     scenario.expect_of.emplace(*how, std::move(expect));
   });

@@ -103,6 +103,8 @@ std::optional<policy> only_policy(const scenario_file& scenario);
 
 /// The scenario with this policy in every command, and with its expectations.
 scenario_file with_policy(scenario_file scenario, policy how);
+/// The same where a policy is given, else with the expectations of the only one that it has.
+scenario_file as_played(scenario_file scenario, std::optional<policy> how);
 /// The scenario with this lag at every node, for a comparison.
 scenario_file with_lag(scenario_file scenario, nanoseconds lag);
 

@@ -11,18 +11,23 @@ namespace {
 class scenario_judge {
 public:
   scenario_judge(const scenario_file& scenario, const played_scenario& played)
-    : scenario_(scenario), expect_(scenario.expect), played_(played) {}
+    : scenario_(scenario), expect_(scenario.expect), played_(played),
+      stuck_(stuck_vms(scenario, played)) {}
 
   std::vector<std::string> judge() {
     wrong_ = played_.mishaps;
     for (const auto& group : scenario_.vms)
       for (std::uint32_t i = 0; i < group.count; ++i)
-        judge_vm(vm_id{group.first.value + i}, group.paused);
+        if (const vm_id vm{group.first.value + i}; is_judged(vm))
+          judge_vm(vm, group.paused);
     for (const auto& u : unfinished_of(played_.seen.lists))
-      say("VM {}: {}", u.vm.value, u.what);
+      if (is_judged(u.vm))
+        say("VM {}: {}", u.vm.value, u.what);
     judge_beats();
     judge_result();
+    judge_counts();
     judge_pauses();
+    judge_store();
     judge_stays();
     judge_places();
     return std::move(wrong_);
@@ -32,6 +37,11 @@ private:
   template <class... Args>
   void say(fmt::format_string<Args...> format, Args&&... args) {
     wrong_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  /// A VM that is expected to be stuck is nowhere as it should be.
+  bool is_judged(vm_id vm) const {
+    return !played_.excused.contains(vm) && (expect_.stuck == 0 || !stuck_.contains(vm));
   }
 
   /// On exactly one node, in its former state, owned there, without a lock.
@@ -87,8 +97,45 @@ private:
         say("something was touched: {}", t);
   }
 
-  /// Only of VMs that moved under `ticket`: it alone promises a pause without the store.
+  void judge_counts() {
+    for (const auto& v : played_.violations)
+      if (played_.violations.size() != expect_.violations)
+        say("violation: {}", v);
+    if (played_.violations.size() != expect_.violations && expect_.violations > 0)
+      say("{} violations, expected {}", played_.violations.size(), expect_.violations);
+    if (stuck_.size() != expect_.stuck) {
+      std::vector<std::string> which;
+      for (const auto& [vm, node] : stuck_)
+        which.push_back(fmt::format("{} on {}", vm.value, node.value));
+      say(
+        "{} VMs are left paused, expected {}{}{}", stuck_.size(), expect_.stuck,
+        which.empty() ? "" : ": ", fmt::join(which, ", "));
+    }
+    if (expect_.races && *expect_.races != played_.races)
+      say("{} races, expected {}", played_.races, *expect_.races);
+    if (expect_.races_min && played_.races < *expect_.races_min)
+      say("{} races, expected {} at least", played_.races, *expect_.races_min);
+  }
+
   void judge_pauses() {
+    judge_pause("p50", &distribution::p50, expect_.pause_p50_ms_max);
+    judge_pause("p99", &distribution::p99, expect_.pause_p99_ms_max);
+    judge_pause("longest", &distribution::max, expect_.pause_max_ms);
+  }
+
+  void judge_pause(
+    std::string_view name, double distribution::*figure, const std::optional<double>& most_ms) {
+    if (!most_ms)
+      return;
+    if (!played_.result.pause)
+      return say("no pause was measured, expected a {} of at most {:.1f} ms", name, *most_ms);
+    const double found_ms = (*played_.result.pause).*figure * 1000;
+    if (found_ms > *most_ms)
+      say("the {} pause is {:.1f} ms, expected at most {:.1f} ms", name, found_ms, *most_ms);
+  }
+
+  /// Only of VMs that moved under `ticket`: it alone promises a pause without the store.
+  void judge_store() {
     if (!expect_.store_operations_in_pause_max)
       return;
     std::vector<pause_audit::intrusion> counted;
@@ -143,10 +190,31 @@ private:
   const scenario_file& scenario_;
   const scenario_expect& expect_;
   const played_scenario& played_;
+  const std::map<vm_id, node_id> stuck_;
   std::vector<std::string> wrong_;
 };
 
 } // namespace
+
+std::map<vm_id, node_id> stuck_vms(const scenario_file& scenario, const played_scenario& played) {
+  std::map<vm_id, node_id> stuck;
+  std::set<vm_id> running;
+  for (const auto& [node, list] : played.seen.lists)
+    for (const auto& e : list.vms) {
+      if (e.state == wire::run_state::running)
+        running.insert(e.vm);
+      else if (e.state != wire::run_state::absent)
+        stuck.insert_or_assign(e.vm, node);
+    }
+  std::erase_if(stuck, [&](const auto& one) {
+    const auto vm = one.first;
+    return running.contains(vm) || played.excused.contains(vm) ||
+           std::any_of(scenario.vms.begin(), scenario.vms.end(), [vm](const scenario_vms& group) {
+             return group.paused && group.holds(vm);
+           });
+  });
+  return stuck;
+}
 
 std::vector<std::string> judge_scenario(
   const scenario_file& scenario, const played_scenario& played) {

@@ -9,7 +9,9 @@
 #include "runtime/scenario/pause_audit.hpp"
 #include "runtime/scenario/scenario_file.hpp"
 
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,11 +23,21 @@ struct played_scenario {
   survey seen;
   std::map<vm_id, beacon_report> beats;
   std::vector<pause_audit::intrusion> intrusions;
+  std::uint64_t operations_outside_pauses = 0; ///< of the store, on VMs that had a pause
+  std::uint32_t races = 0; ///< resumes that came before the target's view showed it as owner
+  std::vector<std::string> violations; ///< of the invariants, as the world's checkers tell
+  /// Lost to a fault or waiting for an operator's word: their places are not judged.
+  std::set<vm_id> excused;
   /// What changed in store or run directories although nothing should have.
   std::vector<std::string> touched;
   std::vector<std::string> mishaps; ///< actions that could not be carried out, time that ran out
 };
 
+/// VMs that were running and that no node runs now although a copy is there, with its node; the
+/// excused ones are not among them.
+std::map<vm_id, node_id> stuck_vms(const scenario_file& scenario, const played_scenario& played);
+
+/// By `scenario.expect`; see `as_played`.
 std::vector<std::string> judge_scenario(
   const scenario_file& scenario, const played_scenario& played);
 

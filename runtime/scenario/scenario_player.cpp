@@ -18,9 +18,8 @@ constexpr auto turn = 100ms;
 } // namespace
 
 scenario_player::scenario_player(
-  const scenario_file& scenario, std::optional<policy> how, observers& watching,
-  interrupts& signals)
-  : scenario_(scenario), how_(how), watching_(watching), signals_(signals),
+  const scenario_file& scenario, observers& watching, interrupts& signals)
+  : scenario_(scenario), watching_(watching), signals_(signals),
     triggers_(std::make_shared<action_triggers>(scenario.actions)) {
   watching_.trace()->add(triggers_);
   watching_.trace()->add(audit_);
@@ -69,15 +68,14 @@ void scenario_player::act(std::size_t index) {
 }
 
 void scenario_player::carry_out(const action::evacuate& a) {
-  depart(
-    {a.node, {a.targets.begin(), a.targets.end()}, how_.value_or(a.how), std::nullopt}, a.node);
+  depart({a.node, {a.targets.begin(), a.targets.end()}, a.how, std::nullopt}, a.node);
 }
 
 void scenario_player::carry_out(const action::migrate& a) {
   const auto source = node_of(look(), a.vm);
   if (!source)
     return complain("no node holds VM " + to_string(a.vm));
-  depart({*source, {a.target}, how_.value_or(a.how), a.vm}, std::nullopt);
+  depart({*source, {a.target}, a.how, a.vm}, std::nullopt);
 }
 
 void scenario_player::carry_out(const action::kill_target_qemu& a) {
@@ -180,6 +178,8 @@ scenario_verdict scenario_player::conclude(const std::map<std::string, std::stri
   played.seen = look();
   played.beats = world_->beacons().reports();
   played.intrusions = audit_->store_operations_in_pauses();
+  played.operations_outside_pauses = audit_->store_operations_outside_pauses();
+  played.races = audit_->races();
   const auto after = world_->snapshot();
   for (const auto& [file, text] : before)
     if (const auto now = after.find(file); now == after.end() || now->second != text)
@@ -191,7 +191,7 @@ scenario_verdict scenario_player::conclude(const std::map<std::string, std::stri
   auto wrong = judge_scenario(scenario_, played);
   if (interrupted())
     wrong.insert(wrong.begin(), "interrupted before its end");
-  return {std::move(played.result), std::move(wrong), std::move(played.beats)};
+  return {std::move(played), std::move(wrong)};
 }
 
 } // namespace drover

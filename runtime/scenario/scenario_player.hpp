@@ -8,6 +8,7 @@
 #include "runtime/scenario/action_triggers.hpp"
 #include "runtime/scenario/local_world.hpp"
 #include "runtime/scenario/scenario_judge.hpp"
+#include "runtime/scenario/verdict_text.hpp"
 
 #include <filesystem>
 #include <future>
@@ -20,18 +21,9 @@
 
 namespace drover {
 
-struct scenario_verdict {
-  run_result result;
-  std::vector<std::string> wrong; ///< empty = passed
-  std::map<vm_id, beacon_report> beats;
-};
-
 class scenario_player {
 public:
-  /// `how`: instead of every action's policy.
-  scenario_player(
-    const scenario_file& scenario, std::optional<policy> how, observers& watching,
-    interrupts& signals);
+  scenario_player(const scenario_file& scenario, observers& watching, interrupts& signals);
 
   /// `keep`: directory for logs, configs and records; empty = none.
   result<scenario_verdict> play(const std::filesystem::path& keep);
@@ -60,7 +52,6 @@ private:
   scenario_verdict conclude(const std::map<std::string, std::string>& before);
 
   const scenario_file& scenario_;
-  std::optional<policy> how_;
   observers& watching_;
   interrupts& signals_;
   std::shared_ptr<action_triggers> triggers_;

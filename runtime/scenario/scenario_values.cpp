@@ -82,8 +82,17 @@ scenario_file with_policy(scenario_file scenario, policy how) {
   return scenario;
 }
 
+scenario_file as_played(scenario_file scenario, std::optional<policy> how) {
+  if (how)
+    return with_policy(std::move(scenario), *how);
+  scenario.expect = scenario.expect_for(only_policy(scenario));
+  return scenario;
+}
+
 scenario_file with_lag(scenario_file scenario, nanoseconds lag) {
   scenario.store.lag = exactly(lag);
+  // Also without a lag, so that the rows of a comparison differ in the lag alone.
+  scenario.store.lagging = true;
   for (auto& [name, node] : scenario.nodes)
     node.store_lag.reset();
   return scenario;
@@ -99,10 +108,25 @@ std::string objection_to(const scenario_file& scenario, world_kind world) {
     "{}: /worlds: it is not meant to be played in the {} world", file, to_string(world));
 }
 
+namespace {
+
+/// A lag needs a store that can have one.
+bool is_lagging(const scenario_file& scenario) {
+  const auto lags = [](const delay_range& lag) { return lag != delay_range{}; };
+  return scenario.store.lagging || lags(scenario.store.lag) ||
+         std::any_of(scenario.nodes.begin(), scenario.nodes.end(), [&](const auto& node) {
+           return node.second.store_lag && lags(*node.second.store_lag);
+         });
+}
+
+} // namespace
+
 cluster_file local_cluster(const scenario_file& scenario, const std::filesystem::path& room) {
   cluster_file cluster;
   cluster.name = scenario.name;
   cluster.store_path = room / "store";
+  cluster.store = is_lagging(scenario) ? store_kind::lagging : store_kind::pmxcfs;
+  cluster.store_lag = scenario.store.lag;
   cluster.limits = scenario.limits;
   cluster.accel = scenario.accel;
   cluster.storages.emplace("disks", cluster_storage{room / "disks", true});
@@ -113,6 +137,7 @@ cluster_file local_cluster(const scenario_file& scenario, const std::filesystem:
     node.memory_bytes = of.memory_bytes;
     node.reserve_bytes = of.reserve_bytes;
     node.limits = of.limits;
+    node.store_lag = of.store_lag.value_or(scenario.store.lag);
     cluster.nodes.emplace(name, std::move(node));
   }
   return cluster;

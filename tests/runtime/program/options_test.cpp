@@ -68,6 +68,13 @@ TEST_CASE("what is wrong with the command line is said in one line", "[options]"
     {"--cluster", "c", "vm"},
     {"--cluster", "c", "vm", "start", "abc"},
     {"--cluster", "c", "status", "-o", "yaml"},
+    {"run"},
+    {"run", "s.json", "--world", "moon"},
+    {"run", "s.json", "--policy", "every"},
+    {"run", "s.json", "--policy", "all", "--lags", "soon"},
+    {"run", "s.json", "--seeds", "0"},
+    {"run", "s.json", "--seed", "-1"},
+    {"run", "s.json", "--jobs", "1000"},
     {"--cluster"},
     {"run"},
     {"--cluster", "c", "status", "--no-such-flag"}};
@@ -82,7 +89,7 @@ TEST_CASE("what is wrong with the command line is said in one line", "[options]"
   }
   const auto policy_error =
     std::get<printed_exit>(parse({"--cluster", "c", "evacuate", "n1", "--policy", "fast"}));
-  CHECK(policy_error.text.find("check, nocheck, claim, ticket") != std::string::npos);
+  CHECK(policy_error.text.find("check, nocheck, lock, early, claim, ticket") != std::string::npos);
 }
 
 TEST_CASE("help is printed and is no error", "[options]") {
@@ -90,5 +97,82 @@ TEST_CASE("help is printed and is no error", "[options]") {
     const auto exit = std::get<printed_exit>(parse(words));
     CHECK_FALSE(exit.is_error);
     CHECK(exit.text.find("evacuate") != std::string::npos);
+  }
+}
+
+TEST_CASE("run takes a scenario with its world, seeds, policy and report", "[options]") {
+  const auto plain = command_of<run_options>({"run", "s.json"});
+  CHECK(plain.scenario == "s.json");
+  CHECK_FALSE(plain.world.has_value());
+  CHECK_FALSE(plain.how.has_value());
+  CHECK_FALSE(plain.seed.has_value());
+  CHECK_FALSE(plain.seeds.has_value());
+  CHECK(plain.jobs == 1);
+  CHECK_FALSE(plain.bless);
+  const auto r = command_of<run_options>(
+    {"run", "scenarios/storm", "--world", "sim", "--seed", "7", "--seeds", "2000", "--jobs", "2",
+     "--policy", "early", "--report", "out"});
+  CHECK(r.world == world_kind::sim);
+  CHECK(r.seed == 7U);
+  CHECK(r.seeds == 2000U);
+  CHECK(r.jobs == 2);
+  CHECK(r.one_policy() == policy::early);
+  CHECK(r.comparison() == nullptr);
+  CHECK(r.report == "out");
+  CHECK(command_of<run_options>({"run", "s.json", "--bless"}).bless);
+  CHECK(command_of<run_options>({"run", "s", "--world", "local"}).world == world_kind::local);
+}
+
+TEST_CASE("what only the simulated world has chooses it", "[options]") {
+  for (const auto& words : std::vector<std::vector<const char*>>{
+         {"run", "s.json", "--seed", "3"},
+         {"run", "s.json", "--seeds", "10"},
+         {"run", "s.json", "--jobs", "2"},
+         {"run", "s.json", "--bless"}})
+    CHECK(command_of<run_options>(words).world == world_kind::sim);
+}
+
+TEST_CASE("policy all compares, at the usual lags or at those given", "[options]") {
+  using namespace std::chrono_literals;
+  const auto usual = command_of<run_options>({"run", "s.json", "--policy", "all"});
+  REQUIRE(usual.comparison() != nullptr);
+  CHECK(usual.comparison()->lags.empty());
+  CHECK_FALSE(usual.one_policy().has_value());
+  const auto some =
+    command_of<run_options>({"run", "s.json", "--policy", "all", "--lags", "0,10ms,1s"});
+  REQUIRE(some.comparison() != nullptr);
+  CHECK(some.comparison()->lags == std::vector<nanoseconds>{0ns, 10ms, 1s});
+}
+
+TEST_CASE("flags of a run that do not go together are told", "[options]") {
+  struct clash {
+    std::vector<const char*> words;
+    std::string told;
+  };
+  const std::vector<clash> clashes{
+    {{"--world", "local", "--seed", "1"}, "--seed belongs to the simulated world"},
+    {{"--world", "local", "--seeds", "5"}, "--seeds belongs to the simulated world"},
+    {{"--world", "local", "--jobs", "2"}, "--jobs belongs to the simulated world"},
+    {{"--world", "local", "--bless"}, "--bless belongs to the simulated world"},
+    {{"--world", "sim", "--keep", "d"},
+     "--keep belongs to the local world; the simulated one has --report and --trace"},
+    {{"--seeds", "5", "--metrics", "127.0.0.1:0"}, "--metrics belongs to the local world"},
+    {{"--seeds", "5", "--bless"}, "--bless writes the trace of one seed, not of --seeds"},
+    {{"--seeds", "5", "--trace", "t"},
+     "--trace writes one run; with --seeds, --report writes one file for each"},
+    {{"--policy", "all", "--trace", "t"},
+     "--trace writes one run; with --policy all, --report writes one file for each"},
+    {{"--lags", "0,1s"}, "--lags belongs to --policy all"},
+    {{"--policy", "all", "--lags", "0", "--bless"},
+     "--bless writes the trace of the scenario's own lag, not of --lags"},
+  };
+  for (const auto& c : clashes) {
+    auto words = c.words;
+    words.insert(words.begin(), {"run", "s.json"});
+    const auto parsed = parse(words);
+    INFO(c.told);
+    REQUIRE(std::holds_alternative<printed_exit>(parsed));
+    CHECK(std::get<printed_exit>(parsed).text == "drover: " + c.told + "; see drover run --help\n");
+    CHECK(std::get<printed_exit>(parsed).is_error);
   }
 }

@@ -107,8 +107,8 @@ const std::vector<fault> common_faults{
   {"/actions/2/when/to", "[]", "/actions/2/when/to: expected a word, a number, true or false"},
   {"/actions/4/cancel", "false", "/actions/4/cancel: expected true"},
   {"/actions", "[{\"cancel\": true}]", "/actions: a scenario evacuates or migrates something"},
-  {"/expect", "null", "/expect: is missing"},
-  {"/expect/exit_code", "null", "/expect/exit_code: is missing"},
+  {"/expect", "0", "/expect: expected an object, found 0"},
+  {"/expect/exit_code", "\"0\"", "/expect/exit_code: expected a whole number, found \"0\""},
   {"/expect/exit_code", "7", "/expect/exit_code: expected 0 to 6, found 7"},
   {"/expect/exit_code", "[]", "/expect/exit_code: expected at least one code"},
   {"/expect/result", "\"ok\"",
@@ -232,8 +232,8 @@ const std::vector<fault> sim_faults{
   {"/expect/policies/hope", "{}",
    "/expect/policies/hope: expected a policy's name: one of check, nocheck, lock, early, claim, "
    "ticket"},
-  {"/expect/policies/check/golden", "true",
-   "/expect/policies/check/golden: unknown field; known here: beats_doubled, "},
+  {"/expect/policies/check/policies", "{}",
+   "/expect/policies/check/policies: unknown field; known here: beats_doubled, "},
   {"/expect/policies/check/exit_code", "9",
    "/expect/policies/check/exit_code: expected 0 to 6, found 9"},
 };

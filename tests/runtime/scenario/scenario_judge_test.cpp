@@ -125,6 +125,53 @@ TEST_CASE("each expectation that is not met is named", "[judge]") {
   CHECK(mishap.first() == "action 0 was never due");
 }
 
+TEST_CASE("a VM whose copies all stand is stuck, and no VM may be", "[judge]") {
+  good_case c;
+  c.vm().state = wire::run_state::paused;
+  CHECK(
+    judge_scenario(c.scenario, c.played) ==
+    std::vector<std::string>{
+      "VM 100 is paused on n2", "1 VMs are left paused, expected 0: 100 on n2"});
+  c.scenario.expect.stuck = 1;
+  CHECK(c.first().empty());
+  c.scenario.expect.stuck = 2;
+  CHECK(c.first() == "1 VMs are left paused, expected 2: 100 on n2");
+  good_case excused;
+  excused.vm().state = wire::run_state::paused;
+  excused.played.excused.insert(vm_id{100});
+  CHECK(excused.first().empty());
+  good_case running;
+  running.scenario.expect.stuck = 1;
+  CHECK(running.first() == "0 VMs are left paused, expected 1");
+}
+
+TEST_CASE("races, violations and pauses are judged by their figures", "[judge]") {
+  good_case races;
+  races.played.races = 1;
+  CHECK(races.first().empty());
+  races.scenario.expect.races = 0;
+  CHECK(races.first() == "1 races, expected 0");
+  races.scenario.expect.races = 1;
+  CHECK(races.first().empty());
+  races.scenario.expect.races_min = 2;
+  CHECK(races.first() == "1 races, expected 2 at least");
+  good_case violation;
+  violation.played.violations = {"VM 100 runs twice"};
+  CHECK(violation.first() == "violation: VM 100 runs twice");
+  violation.scenario.expect.violations = 1;
+  CHECK(violation.first().empty());
+  good_case slow;
+  slow.scenario.expect.pause_p99_ms_max = 20;
+  CHECK(slow.first() == "no pause was measured, expected a p99 of at most 20.0 ms");
+  slow.played.result.pause = distribution{0.01, 0.02, 0.03};
+  CHECK(slow.first().empty());
+  slow.scenario.expect.pause_p50_ms_max = 9;
+  CHECK(slow.first() == "the p50 pause is 10.0 ms, expected at most 9.0 ms");
+  slow.scenario.expect.pause_p50_ms_max.reset();
+  slow.scenario.expect.pause_max_ms = 29;
+  CHECK(slow.first() == "the longest pause is 30.0 ms, expected at most 29.0 ms");
+}
+
 TEST_CASE("a VM that was paused has to be paused at the end", "[judge]") {
   good_case c;
   c.scenario.vms.front().paused = true;
@@ -153,4 +200,8 @@ TEST_CASE("a store operation counts when it overlaps its own VM's pause", "[paus
   REQUIRE(found.size() == 1);
   CHECK(found.front().vm == vm_id{100});
   CHECK(found.front().node == node_id{"n2"});
+  CHECK(audit.store_operations_outside_pauses() == 2);
+  CHECK(audit.races() == 0);
+  audit.take({{}, race_met{vm_id{100}, epoch{1}, node_id{"n2"}, policy::check, "refused"}});
+  CHECK(audit.races() == 1);
 }
