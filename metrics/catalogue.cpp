@@ -26,7 +26,7 @@ const std::vector<double> store_buckets{0.0001, 0.0005, 0.001, 0.002, 0.005, 0.0
 std::vector<std::vector<std::string>> results_by_policy() {
   std::vector<std::vector<std::string>> sets;
   for (const auto* result : {"moved", "stayed", "needs_operator"})
-    for (const auto how : {policy::check, policy::nocheck, policy::claim, policy::ticket})
+    for (const auto how : all_policies)
       sets.push_back({result, std::string{to_string(how)}});
   return sets;
 }

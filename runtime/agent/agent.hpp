@@ -4,8 +4,9 @@
 //
 // One coroutine per request; what two of them could disturb is decided between two waits. The
 // requests, in the order of a migration, are in agent_source.cpp (S), agent_target.cpp (T),
-// agent_claim.cpp (the config's way to T) and agent_end.cpp (tear-down and back-out); what happens
-// when the controller is gone is in agent_orphan.cpp.
+// agent_claim.cpp (the config's way to T, under the cluster's lock: agent_lock.cpp) and
+// agent_end.cpp (tear-down and back-out). What a controller that is gone has left is finished in
+// agent_orphan.cpp.
 #pragma once
 
 #include "runtime/agent/asks.hpp"
@@ -107,6 +108,7 @@ private:
   task<done> renew_cordon(std::uint64_t generation);
   task<result<std::string>> cordon_holder();
   task<result<done>> not_cordoned();
+  task<result<done>> not_being_finished(vm_id vm, mono_time until);
   task<result<vm_config>> own_config(operation what, vm_id vm);
 
   // agent_source.cpp: S until its stream has ended.
@@ -135,25 +137,46 @@ private:
   task<answered> handle(wire::await_claim asked, mono_time until);
   void start_claim(const ticket& t);
   task<done> claim(ticket t);
+  task<result<wire::claimed>> claim_end(ticket t, mono_time until);
+  task<result<done>> move_away(ticket t);
   task<result<wire::claimed>> bring_config(ticket t, node_id from, node_id to, mono_time until);
-  task<result<wire::claimed>> see_owner(vm_id vm, mono_time until);
+  task<result<wire::claimed>> try_to_bring(ticket t, node_id from, node_id to, mono_time until);
+  task<result<wire::claimed>> see_owner(ticket t, mono_time until);
+  task<result<wire::claimed>> note_owner(ticket t, mono_time until);
+
+  // agent_lock.cpp: policy `lock`.
+  task<result<done>> move_under_lock(ticket t, mono_time until);
+  task<result<store_view>> look_under_lock(ticket t, mono_time until);
+  task<result<done>> take_handover_lock(ticket t, mono_time until);
+  task<done> drop_handover_lock(ticket t);
+  task<done> drop_handover_lock_later(ticket t);
+  std::string lock_holder(const ticket& t) const;
 
   // agent_end.cpp: tear-down and back-out.
   task<answered> handle(wire::release_source asked, mono_time until);
   task<answered> handle(wire::settle asked, mono_time until);
   task<answered> handle(wire::void_handover asked, mono_time until);
   task<answered> handle(wire::continue_source asked, mono_time until);
-  task<result<done>> settle(ticket t);
+  task<result<done>> release(ticket t);
+  task<result<done>> settle(ticket t, mono_time until);
+  task<result<done>> put_in_place(ticket t, const store_view& seen, mono_time until);
   task<result<done>> void_epoch(ticket t);
 
-  // agent_orphan.cpp: without a controller.
+  // agent_orphan.cpp: what a controller that is gone has left.
   task<done> outlive_controller();
+  task<done> adopt();
   task<result<std::map<vm_id, handover_record>>> own_records();
+  void finish(handover_record record);
   task<done> orphan(handover_record record);
-  task<done> orphan_ended(handover_record record);
+  task<done> end_superseded(handover_record record);
   task<done> orphan_source(handover_record record);
   task<done> orphan_target(handover_record record);
+  task<bool> let_run_alone(handover_record record);
   task<done> publish_completed(handover_record record);
+  task<done> settle_alone(ticket t);
+  task<done> settle_target(ticket t);
+  task<done> release_when_settled(ticket t);
+  task<done> void_alone(ticket t);
   bool abandoned() const;
 
   // agent_facts.cpp: what the others judge by, and waiting.
@@ -194,10 +217,19 @@ private:
 
   std::multimap<vm_id, std::function<void(result<done>)>> waiters_;
   std::set<vm_id> busy_;
+  /// VMs for which the cluster's lock is held or waited for.
+  std::set<vm_id> locking_;
+  /// VMs whose config is being brought here; whoever makes an epoch void waits for them.
+  std::multiset<vm_id> bringing_;
   std::map<vm_id, claim_state> claims_;
   std::map<vm_id, wall_time> stopped_;
   std::optional<cordon_held> cordon_;
   std::uint64_t cordon_generation_ = 0;
+
+  /// Handovers of controllers that are gone, while they are finished here; value: of whom.
+  std::map<vm_id, std::string> finishing_;
+  /// What they have left is not known yet.
+  bool surveying_ = false;
 
   bool gone_ = false;
   bool giving_way_ = false;

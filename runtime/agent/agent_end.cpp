@@ -7,27 +7,46 @@ namespace drover {
 
 using wire::run_state;
 
+namespace {
+
+/// How long a wait for a move goes on before it is looked at again.
+constexpr nanoseconds bringing_look = std::chrono::milliseconds{200};
+
+/// A store without quorum refuses too, but only for now: what is passed on as `refused` is the
+/// guard's word, which is final.
+tl::unexpected<error> of_store(error why) {
+  if (why.code == errc::refused)
+    why.code = errc::retry;
+  return tl::unexpected{std::move(why)};
+}
+
+} // namespace
+
 /// S: its QEMU has done its part. Nothing of the VM is taken away before the target owns it.
 task<agent::answered> agent::handle(wire::release_source asked, mono_time) {
-  const auto t = asked.evidence;
-  pauses_.erase(t.vm());
-  const auto seen = co_await look_behind_barrier(t.vm());
-  if (!seen)
-    co_return tl::unexpected{seen.error()};
-  auto facts = facts_of(t);
-  facts.view = *seen;
-  if (const auto verdict = judge(operation::release, t, facts); !verdict)
-    co_return tl::unexpected{verdict.error()};
-  if (const auto saved = mark_seen(t); !saved)
-    co_return tl::unexpected{saved.error()};
-  const auto gone = co_await machine_.quit(t.vm());
-  if (!gone)
-    co_return tl::unexpected{gone.error()};
+  const auto released = co_await release(asked.evidence);
+  if (!released)
+    co_return tl::unexpected{released.error()};
   co_return wire::accepted{};
 }
 
-task<agent::answered> agent::handle(wire::settle asked, mono_time) {
-  const auto settled = co_await settle(asked.evidence);
+task<result<done>> agent::release(ticket t) {
+  pauses_.erase(t.vm());
+  const auto seen = co_await look_behind_barrier(t.vm());
+  if (!seen)
+    co_return of_store(seen.error());
+  auto facts = facts_of(t);
+  facts.view = *seen;
+  if (const auto verdict = judge(operation::release, t, facts); !verdict)
+    co_return verdict;
+  if (const auto saved = mark_seen(t); !saved)
+    co_return saved;
+  auto gone = co_await machine_.quit(t.vm());
+  co_return gone;
+}
+
+task<agent::answered> agent::handle(wire::settle asked, mono_time until) {
+  const auto settled = co_await settle(asked.evidence, until);
   if (!settled)
     co_return tl::unexpected{settled.error()};
   co_return wire::accepted{};
@@ -35,10 +54,24 @@ task<agent::answered> agent::handle(wire::settle asked, mono_time) {
 
 /// At the owner: first the lock, then the record, so that a crash between the two leaves nothing
 /// that the next begin would not overtake.
-task<result<done>> agent::settle(ticket t) {
-  const auto seen = co_await look_behind_barrier(t.vm());
+task<result<done>> agent::settle(ticket t, mono_time until) {
+  if (judge(operation::revert, t, facts_of(t))) {
+    // Before the look: what still wants to stream or to move under this epoch comes too late now.
+    auto marks = marks_of(t.vm());
+    marks.voided = std::max(marks.voided, t.number());
+    if (const auto saved = mark(t.vm(), marks); !saved)
+      co_return saved;
+  }
+  auto seen = co_await look_behind_barrier(t.vm());
   if (!seen)
-    co_return tl::unexpected{seen.error()};
+    co_return of_store(seen.error());
+  if (seen->owner != settings_.node) {
+    if (const auto placed = co_await put_in_place(t, *seen, until); !placed)
+      co_return placed;
+    seen = co_await look(t.vm());
+    if (!seen)
+      co_return of_store(seen.error());
+  }
   auto facts = facts_of(t);
   facts.view = *seen;
   if (const auto verdict = judge(operation::settle, t, facts); !verdict)
@@ -47,8 +80,10 @@ task<result<done>> agent::settle(ticket t) {
   const bool settled_already =
     before && before->number == t.number() && before->state == record_state::settled;
   const auto unlocked = co_await unlock(t.vm());
-  if (!unlocked || settled_already)
-    co_return unlocked;
+  if (!unlocked)
+    co_return of_store(unlocked.error());
+  if (settled_already)
+    co_return done{};
   handover_record record;
   if (before)
     record = *before;
@@ -59,8 +94,25 @@ task<result<done>> agent::settle(ticket t) {
   record.target = t.target();
   record.how = t.how();
   record.outcome = t.source() == settings_.node ? source_outcome::kept : source_outcome::completed;
-  auto written = co_await store_.write_record(record);
-  co_return written;
+  const auto written = co_await store_.write_record(record);
+  if (!written)
+    co_return of_store(written.error());
+  co_return done{};
+}
+
+/// A config that is on the other side of the handover comes to where the VM runs: back to a source
+/// that keeps it (it was moved early, or the source was continued), or once more to a target whose
+/// claim was taken back by a partition that healed.
+task<result<done>> agent::put_in_place(ticket t, const store_view& seen, mono_time until) {
+  const bool back = seen.owner == t.target() && judge(operation::revert, t, facts_of(t));
+  const bool again = seen.owner == t.source() && marks_of(t.vm()).run == t.number() &&
+                     judge(operation::claim, t, facts_of(t));
+  if (!back && !again)
+    co_return done{}; // The guard says what forbids it.
+  const auto brought = co_await bring_config(t, *seen.owner, back ? t.source() : t.target(), until);
+  if (!brought)
+    co_return of_store(brought.error());
+  co_return done{};
 }
 
 task<agent::answered> agent::handle(wire::void_handover asked, mono_time) {
@@ -81,6 +133,14 @@ task<result<done>> agent::void_epoch(ticket t) {
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return saved;
   pauses_.erase(t.vm());
+  // The source looks for its config once this is answered: no move of this node may come after.
+  while (bringing_.contains(t.vm()))
+    co_await changed(t.vm(), bringing_look);
+  if (facts_of(t).stream == stream_phase::completed) {
+    auto passed = co_await store_.barrier();
+    if (!passed)
+      co_return of_store(passed.error());
+  }
   // Also one that is being started by a request under way: it is killed again by that request.
   const auto found = machines_.find(t.vm());
   if (!found || state_of(*found) != run_state::incoming || found->number > t.number())

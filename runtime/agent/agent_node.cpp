@@ -54,7 +54,7 @@ task<agent::answered> agent::handle(wire::hello asked, mono_time) {
   answer.boot_id = settings_.boot_id;
   answer.version = settings_.version;
   answer.hypervisor = machines_.version();
-  for (const auto how : {policy::check, policy::nocheck, policy::claim, policy::ticket})
+  for (const auto how : all_policies)
     answer.features.push_back("policy-" + std::string{to_string(how)});
   if (settings_.access == agent_access::observe)
     answer.features.push_back("observe");
@@ -63,6 +63,8 @@ task<agent::answered> agent::handle(wire::hello asked, mono_time) {
   answer.cores = settings_.cores;
   answer.monotonic = timers_.now();
   answer.wall = settings_.wall_now();
+  if (settings_.access == agent_access::control && !std::exchange(surveying_, true))
+    tasks_.spawn(adopt());
   co_return answer;
 }
 
@@ -129,7 +131,10 @@ task<result<vm_config>> agent::own_config(operation what, vm_id vm) {
   co_return vm_config::parse(*text, to_string(vm) + ".conf");
 }
 
-task<agent::answered> agent::handle(wire::start_vm asked, mono_time) {
+task<agent::answered> agent::handle(wire::start_vm asked, mono_time until) {
+  const auto free = co_await not_being_finished(asked.vm, until);
+  if (!free)
+    co_return tl::unexpected{free.error()};
   const busy_vm busy{busy_, asked.vm};
   if (!busy.taken())
     co_return busy.refusal();
@@ -142,16 +147,20 @@ task<agent::answered> agent::handle(wire::start_vm asked, mono_time) {
   if (const auto lock = config->lock(); !lock.empty())
     co_return fail(errc::refused, "VM " + to_string(asked.vm) + " is locked (" + lock + ")");
   const auto found = machines_.find(asked.vm);
-  const auto free = stands(found ? state_of(*found) : run_state::absent, asked.vm, settings_.node);
-  if (!free)
-    co_return tl::unexpected{free.error()};
+  const auto vacant =
+    stands(found ? state_of(*found) : run_state::absent, asked.vm, settings_.node);
+  if (!vacant)
+    co_return tl::unexpected{vacant.error()};
   const auto started = co_await machine_.start(asked.vm, config->text());
   if (!started)
     co_return tl::unexpected{started.error()};
   co_return wire::vm_status{asked.vm, started->state};
 }
 
-task<agent::answered> agent::handle(wire::stop_vm asked, mono_time) {
+task<agent::answered> agent::handle(wire::stop_vm asked, mono_time until) {
+  const auto free = co_await not_being_finished(asked.vm, until);
+  if (!free)
+    co_return tl::unexpected{free.error()};
   const busy_vm busy{busy_, asked.vm};
   if (!busy.taken())
     co_return busy.refusal();
@@ -210,6 +219,20 @@ task<result<std::string>> agent::cordon_holder() {
     if (lock.name == cordon_name(settings_.node))
       co_return lock.holder;
   co_return std::string{};
+}
+
+/// Whatever a controller that is gone has left of the VM comes to its end first.
+task<result<done>> agent::not_being_finished(vm_id vm, mono_time until) {
+  while (surveying_ && timers_.now() < until && !gone_)
+    co_await changed(vm_id{}, until - timers_.now());
+  const auto found = finishing_.find(vm);
+  if (found != finishing_.end())
+    co_return fail(
+      errc::retry,
+      "the handover of VM " + to_string(vm) + " by " + found->second + " is being finished");
+  if (surveying_)
+    co_return fail(errc::retry, "the handovers of " + settings_.node.value + " are not known yet");
+  co_return done{};
 }
 
 task<result<done>> agent::not_cordoned() {

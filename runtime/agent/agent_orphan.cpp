@@ -10,10 +10,25 @@ using wire::run_state;
 
 /// After this what is in flight stays as it is; `drover status` shows it.
 constexpr nanoseconds patience = std::chrono::seconds{60};
-/// How often the record is read for what the source has published.
+/// How often the record is read for what the other side has published, at first and in the end.
 constexpr nanoseconds record_pause = std::chrono::milliseconds{50};
+constexpr nanoseconds record_pause_max = std::chrono::seconds{1};
+/// For so long the pause of a VM is kept short; after it, somebody is missing.
+constexpr nanoseconds eager = std::chrono::seconds{5};
 /// How long a wait for an event goes on before everything is looked at again.
 constexpr nanoseconds event_pause = std::chrono::milliseconds{200};
+
+nanoseconds longer(nanoseconds pause) { return std::min(2 * pause, record_pause_max); }
+
+/// The ticket of the handover that the record tells of. One that is settled was under way once, and
+/// the source's tear-down may still be due.
+ticket ticket_of(handover_record record) {
+  record.state = record_state::moving;
+  return ticket_issuer::issue(record);
+}
+
+/// Nothing that asking again would change.
+bool is_final(const result<done>& ended) { return ended || ended.error().code == errc::refused; }
 
 } // namespace
 
@@ -40,16 +55,10 @@ task<done> agent::outlive_controller() {
 
   if (settings_.access == agent_access::control && !broken_) {
     const auto records = co_await own_records();
-    std::size_t left = records ? records->size() : 0;
     if (records)
       for (const auto& [vm, record] : *records)
-        tasks_.spawn([](agent& self, handover_record one, std::size_t& open) -> task<done> {
-          co_await self.orphan(std::move(one));
-          --open;
-          self.notify(vm_id{});
-          co_return done{};
-        }(*this, record, left));
-    while (left > 0)
+        finish(record);
+    while (!finishing_.empty())
       co_await changed(vm_id{}, event_pause);
   }
   if (cordon_) {
@@ -61,14 +70,40 @@ task<done> agent::outlive_controller() {
   co_return done{};
 }
 
-/// The last handover of each VM in which this node had a part. Its own writes are always visible,
-/// and a target has waited for its record, so the own view is enough.
+/// A controller has come: what others have left here is brought to an end beside its requests. Its
+/// own handovers it goes on with itself.
+task<done> agent::adopt() {
+  // A target that was received just before its agent died may not have seen its record yet. A
+  // barrier that fails changes nothing: the view is read all the same.
+  const auto machines = machines_.list();
+  if (std::any_of(machines.begin(), machines.end(), [this](const auto& one) {
+        return state_of(one) == run_state::incoming;
+      }))
+    co_await store_.barrier();
+  const auto records = co_await own_records();
+  surveying_ = false;
+  if (records)
+    for (const auto& [vm, record] : *records)
+      if (record.controller != controller_)
+        finish(record);
+  notify(vm_id{});
+  co_return done{};
+}
+
+/// The last handover of each VM in which this node had a part, or of which it has a QEMU that
+/// waits. Its own writes are always visible, and a target has waited for its record, so the own
+/// view is enough.
 task<result<std::map<vm_id, handover_record>>> agent::own_records() {
   for (;;) {
     auto records = co_await store_.records();
     if (records) {
       std::erase_if(*records, [this](const auto& entry) {
-        return entry.second.source != settings_.node && entry.second.target != settings_.node;
+        const auto& [vm, record] = entry;
+        const auto found = machines_.find(vm);
+        if (record.state == record_state::settled)
+          return !found; // Nothing of it can be left.
+        return record.source != settings_.node && record.target != settings_.node &&
+               (!found || state_of(*found) != run_state::incoming);
       });
       co_return records;
     }
@@ -78,20 +113,46 @@ task<result<std::map<vm_id, handover_record>>> agent::own_records() {
   }
 }
 
+void agent::finish(handover_record record) {
+  const auto vm = record.vm;
+  if (!finishing_.emplace(vm, record.controller).second)
+    return;
+  tasks_.spawn([](agent& self, handover_record one) -> task<done> {
+    const auto ending = one.vm;
+    co_await self.orphan(std::move(one));
+    self.finishing_.erase(ending);
+    self.notify(ending);
+    self.notify(vm_id{});
+    co_return done{};
+  }(*this, std::move(record)));
+}
+
+/// One handover to its end, by what is published alone: the source's final state and the record. So
+/// it stays right whoever else is at work, another controller at the other node included.
 task<done> agent::orphan(handover_record record) {
-  if (record.state == record_state::settled)
-    co_await orphan_ended(std::move(record));
-  else if (record.source == settings_.node)
+  co_await end_superseded(record);
+  const auto t = ticket_of(record);
+  const bool source = record.source == settings_.node;
+  if (record.state == record_state::settled) {
+    if (source && facts_of(t).machine == run_state::postmigrate)
+      co_await release_when_settled(t);
+    co_return done{};
+  }
+  if (record.how == policy::lock && (source || record.target == settings_.node))
+    co_await drop_handover_lock(t); // Of a step that was cut short.
+  if (source)
     co_await orphan_source(std::move(record));
-  else
+  else if (record.target == settings_.node)
     co_await orphan_target(std::move(record));
   co_return done{};
 }
 
-/// The source has settled already: a QEMU that still waits for its stream waits in vain.
-task<done> agent::orphan_ended(handover_record record) {
+/// A QEMU that still waits for a stream of an epoch that is over waits in vain.
+task<done> agent::end_superseded(handover_record record) {
   const auto found = machines_.find(record.vm);
   if (!found || state_of(*found) != run_state::incoming || found->number > record.number)
+    co_return done{};
+  if (found->number == record.number && record.state == record_state::moving)
     co_return done{};
   auto marks = marks_of(record.vm);
   marks.voided = std::max(marks.voided, found->number);
@@ -104,7 +165,7 @@ task<done> agent::orphan_ended(handover_record record) {
 /// S: before the switchover the stream is cancelled and the VM stays; after it, the target is told
 /// through the record that this side never moves again.
 task<done> agent::orphan_source(handover_record record) {
-  const auto t = ticket_issuer::issue(record);
+  const auto t = ticket_of(record);
   if (facts_of(t).stream == stream_phase::running)
     co_await machine_.cancel_stream(t.vm(), t.number()); // refused once the vCPUs have stopped
   while (facts_of(t).stream == stream_phase::running && !abandoned())
@@ -112,23 +173,28 @@ task<done> agent::orphan_source(handover_record record) {
   const auto facts = facts_of(t);
   if (facts.machine == run_state::postmigrate && facts.machine_number == t.number()) {
     co_await publish_completed(std::move(record));
+    co_await release_when_settled(t);
     co_return done{};
   }
   // A QEMU that is gone, or that still streams, is left for people to look at.
-  if (facts.machine != run_state::running && facts.machine != run_state::paused)
-    co_return done{};
-  while (facts_of(t).stream != stream_phase::running) {
-    const auto settled = co_await settle(t);
-    if (settled || settled.error().code == errc::refused || abandoned())
-      co_return done{};
-    co_await sleep(record_pause);
-  }
+  if (facts.machine == run_state::running || facts.machine == run_state::paused)
+    co_await settle_alone(t);
   co_return done{};
+}
+
+/// Also brings back a config that was moved early.
+task<done> agent::settle_alone(ticket t) {
+  for (auto pause = record_pause;; pause = longer(pause)) {
+    const auto settled = co_await settle(t, mono_time::max());
+    if (is_final(settled) || abandoned())
+      co_return done{};
+    co_await sleep(pause);
+  }
 }
 
 task<done> agent::publish_completed(handover_record record) {
   record.outcome = source_outcome::completed;
-  for (;;) {
+  for (auto pause = record_pause;; pause = longer(pause)) {
     const auto seen = co_await look_behind_barrier(record.vm);
     // Somebody has ended it meanwhile, or it is published: nothing is left to say.
     if (
@@ -142,49 +208,97 @@ task<done> agent::publish_completed(handover_record record) {
     }
     if (abandoned())
       co_return done{};
-    co_await sleep(record_pause);
+    co_await sleep(pause);
+  }
+}
+
+/// S after its switchover. That the target owns the config does not say that it runs, since under
+/// most policies the config moves first; the record says it, which the target settles afterwards.
+task<done> agent::release_when_settled(ticket t) {
+  for (auto pause = record_pause;; pause = longer(pause)) {
+    const auto facts = facts_of(t);
+    if (facts.machine != run_state::postmigrate || facts.machine_number != t.number())
+      co_return done{};
+    const auto seen = co_await look_behind_barrier(t.vm());
+    const auto* record = seen && seen->record ? &*seen->record : nullptr;
+    if (record && record->number != t.number())
+      co_return done{};
+    if (record && record->state == record_state::settled) {
+      if (record->outcome != source_outcome::completed)
+        co_return done{};
+      if (seen->owner == t.target() && is_final(co_await release(t)))
+        co_return done{};
+    }
+    if (abandoned())
+      co_return done{};
+    co_await changed(t.vm(), pause);
   }
 }
 
 /// T: its QEMU dies with a stream that ends early; one that has loaded everything waits for the
 /// source's word in the record, and without it stays paused.
 task<done> agent::orphan_target(handover_record record) {
-  // Under `check` the source would have moved the config; nobody does that now, so T claims first.
-  auto claiming = record;
-  if (record.how == policy::check || record.how == policy::nocheck)
-    claiming.how = policy::claim;
-  const auto t = ticket_issuer::issue(record);
-  while (!abandoned()) {
+  const auto t = ticket_of(record);
+  const auto eager_until = timers_.now() + eager;
+  for (auto pause = record_pause; !abandoned();
+       pause = timers_.now() < eager_until ? record_pause : longer(pause)) {
     const auto facts = facts_of(t);
     if (facts.machine == run_state::absent || facts.machine_number != t.number())
       co_return done{};
     if (facts.marks.run == t.number()) {
-      co_await bring_config(t, t.source(), t.target(), gone_until_);
+      co_await settle_target(t);
       co_return done{};
     }
     const auto seen = co_await look_behind_barrier(t.vm());
-    const bool over =
-      seen && seen->record &&
-      (seen->record->number > t.number() || seen->record->state == record_state::settled ||
-       seen->record->outcome == source_outcome::kept);
+    const auto* word = seen && seen->record ? &*seen->record : nullptr;
+    const bool over = word && (word->number > t.number() || word->state == record_state::settled ||
+                               word->outcome == source_outcome::kept);
     if (facts.stream == stream_phase::ended || over) {
-      co_await void_epoch(t);
+      co_await void_alone(t);
       co_return done{};
     }
-    const bool forward = seen && seen->record &&
-                         seen->record->outcome == source_outcome::completed &&
+    const bool forward = word && word->number == t.number() &&
+                         word->outcome == source_outcome::completed &&
                          facts.stream == stream_phase::completed;
-    if (forward) {
-      const auto alone = ticket_issuer::issue(claiming);
-      auto evidence = facts_of(alone);
-      const auto gathered = co_await gather_evidence(alone, evidence, gone_until_);
-      if (gathered)
-        co_await let_run(alone, evidence);
-    }
-    if (!forward || facts_of(t).marks.run != t.number())
-      co_await changed(t.vm(), record_pause);
+    const bool runs = forward && co_await let_run_alone(record);
+    if (!runs)
+      co_await changed(t.vm(), pause);
   }
   co_return done{};
+}
+
+/// Whatever the policy but `ticket`: nobody moves the config now, or it has been moved; so T claims
+/// it first.
+task<bool> agent::let_run_alone(handover_record record) {
+  if (record.how != policy::ticket)
+    record.how = policy::claim;
+  const auto t = ticket_of(std::move(record));
+  auto evidence = facts_of(t);
+  const auto gathered = co_await gather_evidence(t, evidence, mono_time::max());
+  if (!gathered)
+    co_return false;
+  const auto taken = co_await let_run(t, evidence);
+  co_return taken.has_value();
+}
+
+/// T runs: the config comes here, the lock goes, the record is settled, which lets the source go.
+task<done> agent::settle_target(ticket t) {
+  start_claim(t);
+  while (claims_.at(t.vm()).number == t.number() && !claims_.at(t.vm()).end)
+    co_await changed(t.vm(), event_pause);
+  const auto& claim = claims_.at(t.vm());
+  if (claim.number == t.number() && *claim.end)
+    co_await settle_alone(t);
+  co_return done{};
+}
+
+task<done> agent::void_alone(ticket t) {
+  for (auto pause = record_pause;; pause = longer(pause)) {
+    const auto gone = co_await void_epoch(t);
+    if (is_final(gone) || abandoned())
+      co_return done{};
+    co_await sleep(pause);
+  }
 }
 
 } // namespace drover

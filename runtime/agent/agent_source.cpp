@@ -37,7 +37,10 @@ std::string sentences(const std::vector<std::string>& all) {
 
 } // namespace
 
-task<agent::answered> agent::handle(wire::begin_handover asked, mono_time) {
+task<agent::answered> agent::handle(wire::begin_handover asked, mono_time until) {
+  const auto free = co_await not_being_finished(asked.vm, until);
+  if (!free)
+    co_return tl::unexpected{free.error()};
   const busy_vm busy{busy_, asked.vm};
   if (!busy.taken())
     co_return busy.refusal();

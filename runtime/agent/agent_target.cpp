@@ -21,6 +21,12 @@ task<agent::answered> agent::handle(wire::receive asked, mono_time until) {
   const busy_vm busy{busy_, t.vm()};
   if (!busy.taken())
     co_return busy.refusal();
+  // A QEMU that an older handover left is on its way out.
+  while (finishing_.contains(t.vm()) && timers_.now() < until && !gone_)
+    co_await changed(t.vm(), until - timers_.now());
+  const auto free = co_await not_being_finished(t.vm(), until);
+  if (!free)
+    co_return tl::unexpected{free.error()};
   const auto open = co_await not_cordoned();
   if (!open)
     co_return tl::unexpected{open.error()};
@@ -126,17 +132,28 @@ task<agent::answered> agent::handle(wire::take_over asked, mono_time until) {
   auto taken = co_await let_run(t, facts);
   if (!taken)
     co_return tl::unexpected{taken.error()};
+  if (t.how() == policy::nocheck) {
+    // Only now that the VM runs: what a check would have seen.
+    const auto owner = co_await store_.owner(t.vm());
+    taken->raced = owner && *owner != settings_.node;
+  }
   co_return *taken;
 }
 
-/// What the policy needs besides the marks. Under `ticket` and `nocheck` that is nothing, and no
-/// store operation begins.
+/// What the policy needs besides the marks. Under `ticket`, `early` and `nocheck` that is nothing,
+/// and no store operation begins.
 task<result<done>> agent::gather_evidence(const ticket& t, guard_facts& facts, mono_time until) {
   if (t.how() == policy::check) {
     const auto owner = co_await store_.owner(t.vm());
     if (!owner)
       co_return tl::unexpected{owner.error()};
     facts.view = store_view{*owner, std::nullopt};
+  }
+  if (t.how() == policy::lock) {
+    const auto seen = co_await look_under_lock(t, until);
+    if (!seen)
+      co_return tl::unexpected{seen.error()};
+    facts.view = *seen;
   }
   if (t.how() == policy::claim) {
     if (const auto verdict = judge(operation::claim, t, facts); !verdict)

@@ -39,7 +39,11 @@ result<run_marks> parse(const std::filesystem::path& file) {
         {"voided", &marks.voided},
         {"seen", &marks.seen},
         {"barrier", &marks.barrier},
-        {"paused", &marks.paused}}) {
+        {"paused", &marks.paused},
+        {"owned", &marks.owned}}) {
+    // A mark that an older agent did not know was never set.
+    if (mark == &marks.owned && json.is_object() && !json.contains(key))
+      continue;
     if (!json.is_object() || !json.contains(key) || !json[key].is_number_unsigned())
       return fail(
         errc::invalid, std::string{"a mark file needs the number \""} + key + "\"", file.string());
@@ -80,7 +84,8 @@ result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
   const auto text = "{\"run\":" + to_string(marks.run) + ",\"voided\":" + to_string(marks.voided) +
                     ",\"seen\":" + to_string(marks.seen) +
                     ",\"barrier\":" + to_string(marks.barrier) +
-                    ",\"paused\":" + to_string(marks.paused) + "}\n";
+                    ",\"paused\":" + to_string(marks.paused) +
+                    ",\"owned\":" + to_string(marks.owned) + "}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0)
     return system_failure("a mark cannot be written", aside);

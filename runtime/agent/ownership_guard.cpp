@@ -64,6 +64,11 @@ result<done> owner_target(const ticket& t, const guard_facts& f) {
   return done{};
 }
 
+/// Under `early` the config has left the source before the stream starts.
+result<done> owner_before_stream(const ticket& t, const guard_facts& f) {
+  return t.how() == policy::early ? owner_target(t, f) : owner_here(t, f);
+}
+
 result<done> record_moving(const ticket& t, const guard_facts& f) {
   if (
     !f.view || !f.view->record || f.view->record->number != t.number() ||
@@ -82,13 +87,26 @@ result<done> loaded(const ticket& t, const guard_facts& f) {
   return done{};
 }
 
+/// The race: the resume is here, the move is not. The only refusal that time alone heals.
+result<done> visible_here(const ticket& t, const guard_facts& f) {
+  auto seen = owner_here(t, f);
+  if (!seen)
+    seen.error().code = errc::conflict;
+  return seen;
+}
+
 result<done> evidence(const ticket& t, const guard_facts& f) {
   switch (t.how()) {
   case policy::check:
   case policy::lock:
-  case policy::early:
-    return owner_here(t, f);
+    return visible_here(t, f);
   case policy::nocheck:
+    return done{};
+  case policy::early:
+    if (f.marks.owned != t.number())
+      return no(
+        "the own view did not show " + f.here.value + " as owner under epoch " +
+        to_string(t.number()) + " before the switchover");
     return done{};
   case policy::claim:
     if (!f.claimed)
@@ -113,7 +131,7 @@ result<done> run_or_claim(const ticket& t, const guard_facts& f) {
 }
 
 result<done> moved_by_source(const ticket& t, const guard_facts&) {
-  if (t.how() != policy::check && t.how() != policy::nocheck)
+  if (target_moves_config(t.how()))
     return no(
       "under the policy " + std::string{to_string(t.how())} + " the target moves the config");
   return done{};
@@ -126,6 +144,20 @@ bool is_postmigrate(const ticket& t, const guard_facts& f) {
 result<done> postmigrate(const ticket& t, const guard_facts& f) {
   if (!is_postmigrate(t, f))
     return no("its QEMU here has not completed epoch " + to_string(t.number()));
+  return done{};
+}
+
+bool runs_here(const guard_facts& f) {
+  return f.machine == run_state::running || f.machine == run_state::paused;
+}
+
+/// The move stands on one side of the switchover, never beside a stream: its other side is where
+/// nobody could say who has to move it back.
+result<done> movable(const ticket& t, const guard_facts& f) {
+  if (t.how() != policy::early)
+    return postmigrate(t, f);
+  if (!runs_here(f) || f.stream != stream_phase::none)
+    return no("its QEMU here does not wait for the stream of epoch " + to_string(t.number()));
   return done{};
 }
 
@@ -154,6 +186,18 @@ result<done> source_runs_on(const ticket& t, const guard_facts& f) {
   return done{};
 }
 
+result<done> keeps_running(const ticket& t, const guard_facts& f) {
+  if (!runs_here(f))
+    return no("its QEMU does not run here");
+  return source_runs_on(t, f);
+}
+
+result<done> target_has_run(const ticket& t, const guard_facts& f) {
+  return f.here == t.target() && f.marks.run != t.number()
+           ? no("it was not let run here under epoch " + to_string(t.number()))
+           : result<done>{};
+}
+
 enum class place : std::uint8_t { owner, source, target, either };
 
 struct row {
@@ -169,16 +213,17 @@ const std::vector<row>& table() {
     {operation::stop, place::owner, {}},
     {operation::begin, place::owner, {}},
     {operation::receive, place::target, {fresh, not_void, not_run, owner_source_or_none}},
-    {operation::stream, place::source, {fresh, owner_here, record_moving}},
+    {operation::stream, place::source, {fresh, not_void, owner_before_stream, record_moving}},
     {operation::tune, place::source, {fresh}},
     {operation::cancel, place::source, {fresh}},
-    {operation::move, place::source, {fresh, moved_by_source, postmigrate}},
+    {operation::move, place::source, {fresh, not_void, moved_by_source, movable}},
     {operation::resume, place::target, {fresh, not_void, loaded, evidence}},
     {operation::claim, place::target, {fresh, not_void, run_or_claim}},
     {operation::void_epoch, place::target, {fresh, not_run}},
     {operation::continue_source, place::source, {fresh, proven_void, postmigrate_or_running}},
+    {operation::revert, place::source, {fresh, keeps_running}},
     {operation::release, place::source, {fresh, owner_target, postmigrate_or_gone}},
-    {operation::settle, place::either, {fresh, owner_here, source_runs_on}},
+    {operation::settle, place::either, {fresh, owner_here, source_runs_on, target_has_run}},
   };
   return rows;
 }
@@ -210,8 +255,8 @@ result<done> judge_ticket(const row& r, const ticket& t, const guard_facts& fact
 
 std::string_view to_string(operation o) {
   static constexpr std::array<std::string_view, all_operations.size()> names{
-    "start", "stop",   "begin", "receive", "stream",   "tune",    "cancel",
-    "move",  "resume", "claim", "void",    "continue", "release", "settle"};
+    "start",  "stop",  "begin", "receive",  "stream", "tune",    "cancel", "move",
+    "resume", "claim", "void",  "continue", "revert", "release", "settle"};
   return names.at(static_cast<std::size_t>(o));
 }
 

@@ -4,27 +4,36 @@
 // the node's own view of the store) or a ticket (evidence of one handover attempt, epoch e), and
 // this table is all there is. "fresh": e is not below any epoch that this node knows of.
 //
+// clang-format off
 //   operation        authority  at       also needed
 //   start stop begin owned      -        own view: this node is the owner
 //   receive          ticket     target   fresh, e not void, not run; own view: the source is the
 //                                        owner, or no config is visible yet
-//   stream           ticket     source   fresh; own view: this node is the owner, record e is
-//   moving tune cancel      ticket     source   fresh move             ticket     source   fresh,
-//   policy check or nocheck, own QEMU postmigrate at e resume           ticket     target   fresh,
-//   e not void, everything loaded at e, and by policy:
+//   stream           ticket     source   fresh, e not void; own view: this node is the owner (under
+//                                        `early`: the target), record e is moving
+//   tune cancel      ticket     source   fresh
+//   move             ticket     source   fresh, e not void, a policy whose source moves the config;
+//                                        own QEMU postmigrate at e (under `early`: it runs and has
+//                                        not streamed under e)
+//   resume           ticket     target   fresh, e not void, everything loaded at e, and by policy:
 //                                          check    own view: this node is the owner
 //                                          nocheck  nothing more
+//                                          lock     as check, looked at under the cluster's lock
+//                                          early    own view showed it before the switchover
 //                                          claim    the own move has succeeded
 //                                          ticket   own view showed record e before the switchover
 //   claim            ticket     target   fresh, e not void, run at e; under `claim`: or loaded at e
 //   void_epoch       ticket     target   fresh, not run at e ("too late")
 //   continue_source  ticket     source   fresh, proof that the target made e void and never ran it;
 //                                        own QEMU postmigrate at e, or running
+//   revert           ticket     source   fresh; own QEMU runs, not postmigrate at e, no stream
+//                                        under way
 //   release          ticket     source   fresh; own view: the target is the owner; own QEMU
 //                                        postmigrate at e, or gone
-//   settle           ticket     either   fresh; own view: this node is the owner; at the source:
-//   own
-//                                        QEMU not postmigrate at e, no stream under way
+//   settle           ticket     either   fresh; own view: this node is the owner; at the source: own
+//                                        QEMU not postmigrate at e, no stream under way; at the
+//                                        target: run at e
+// clang-format on
 //
 // So a ticket opens on a foreign VM only: the target until it resumes, the source's tear-down after
 // the move, and the error paths of those two. resume and void_epoch exclude each other through the
@@ -57,15 +66,16 @@ enum class operation : std::uint8_t {
   claim,
   void_epoch,
   continue_source,
+  revert,
   release,
   settle,
 };
 
 inline constexpr std::array all_operations{
-  operation::start,   operation::stop,  operation::begin,      operation::receive,
-  operation::stream,  operation::tune,  operation::cancel,     operation::move,
-  operation::resume,  operation::claim, operation::void_epoch, operation::continue_source,
-  operation::release, operation::settle};
+  operation::start,  operation::stop,    operation::begin,      operation::receive,
+  operation::stream, operation::tune,    operation::cancel,     operation::move,
+  operation::resume, operation::claim,   operation::void_epoch, operation::continue_source,
+  operation::revert, operation::release, operation::settle};
 
 std::string_view to_string(operation o);
 
@@ -103,7 +113,8 @@ struct guard_facts {
   std::optional<wire::voided> proof;
 };
 
-/// `done`, or why not: `refused`, and `invalid` where the ticket is for other nodes.
+/// `done`, or why not: `refused`; `invalid` where the ticket is for other nodes; `conflict` where a
+/// resume fails on nothing but the own view, which shows another owner (the race).
 result<done> judge(operation what, const authority& by, const guard_facts& facts);
 
 } // namespace drover

@@ -14,7 +14,8 @@ namespace drover {
 struct run_marks {
   /// Highest epoch under which this node let the VM run.
   epoch run;
-  /// Highest epoch that this node has declared void: up to it nothing is resumed here.
+  /// Highest epoch that this node has declared void: up to it nothing is resumed here, and as the
+  /// source it neither streams nor moves the config.
   epoch voided;
   /// Highest epoch that any accepted command named.
   epoch seen;
@@ -22,6 +23,9 @@ struct run_marks {
   epoch barrier;
   /// The epoch whose VM was paused before its move, so that taking over does not let it run.
   epoch paused;
+  /// Policy `early`: the epoch under which the own view showed this node as owner before the
+  /// switchover.
+  epoch owned;
 
   bool operator==(const run_marks&) const = default;
 

@@ -28,6 +28,9 @@ enum class policy : std::uint8_t {
 inline constexpr std::array all_policies{policy::check, policy::nocheck, policy::lock,
                                          policy::early, policy::claim,   policy::ticket};
 
+/// Who moves the config: the target itself, or the source.
+constexpr bool target_moves_config(policy p) { return p == policy::claim || p == policy::ticket; }
+
 std::string_view to_string(policy p);
 std::optional<policy> policy_from_string(std::string_view text);
 /// "check, nocheck, lock, early, claim, ticket": for messages that tell what would be right.

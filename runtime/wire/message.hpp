@@ -6,10 +6,11 @@
 //
 //   S begin_handover   record `moving e` and `lock: migrate` are in the store; the ticket
 //   T receive          QEMU waits for the stream; T's own view shows record e (the barrier)
+//   S move_config      under the policy early: here, and T await_claim until T's view shows it
 //   S stream           the agents' connection stands, QEMU sends
 //   S await_outcome    S's QEMU has its final state        } both must say `completed`
 //   T await_outcome    T's QEMU has loaded everything      }
-//   S move_config      only under the policies check and nocheck
+//   S move_config      under the policies check, nocheck and lock
 //   T take_over        guard, run mark, cont
 //   T await_claim      T's config is in T's directory
 //   S release_source   S's QEMU quits
@@ -375,7 +376,7 @@ struct await_outcome : by_ticket<outcome> {
 struct cancel_stream : by_ticket<accepted> {
   static constexpr const char* method = "cancel_stream";
 };
-/// S, policies check and nocheck: moves the config into T's directory.
+/// S, policies check, nocheck, lock and early: moves the config into T's directory.
 struct move_config : by_ticket<accepted> {
   static constexpr const char* method = "move_config";
 };
@@ -388,7 +389,8 @@ struct await_claim : by_ticket<claimed> {
 struct release_source : by_ticket<accepted> {
   static constexpr const char* method = "release_source";
 };
-/// The owner writes the record `settled` under this epoch and removes `lock: migrate`.
+/// Where the VM runs: brings the config here if it is at the other side, writes the record `settled`
+/// under this epoch and removes `lock: migrate`.
 struct settle : by_ticket<accepted> {
   static constexpr const char* method = "settle";
 };

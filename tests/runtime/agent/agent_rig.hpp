@@ -158,6 +158,8 @@ public:
   enum step {
     begin,
     receive,
+    early_move,
+    early_see,
     stream,
     source_end,
     target_end,
@@ -192,6 +194,14 @@ public:
       offer_ = *answer;
       return done{};
     }
+    case early_move:
+      if (how_ != policy::early)
+        return done{};
+      return plain(world_.source.ask(wire::move_config{{evidence()}}));
+    case early_see:
+      if (how_ != policy::early)
+        return done{};
+      return plain(world_.target.ask(wire::await_claim{{evidence()}}));
     case stream:
       return plain(world_.source.ask(
         wire::stream{evidence(), offer_.host, offer_.port, offer_.token, 0, 100}));
@@ -200,7 +210,7 @@ public:
     case target_end:
       return completed(world_.target.ask(wire::await_outcome{{evidence()}}));
     case move:
-      if (how_ == policy::claim || how_ == policy::ticket)
+      if (target_moves_config(how_) || how_ == policy::early)
         return done{};
       return plain(world_.source.ask(wire::move_config{{evidence()}}));
     case take_over:
@@ -258,7 +268,5 @@ private:
 };
 
 /// Those whose handover needs no more of this rig than the others.
-inline constexpr std::array plain_policies{
-  policy::check, policy::nocheck, policy::claim, policy::ticket};
 
 } // namespace drover::test

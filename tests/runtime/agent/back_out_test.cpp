@@ -57,7 +57,7 @@ TEST_CASE(
 }
 
 TEST_CASE("void first: the ticket finds nothing to resume and the source continues", "[agent]") {
-  for (const auto how : plain_policies) {
+  for (const auto how : all_policies) {
     INFO(to_string(how));
     rig world;
     journey j{world, how};

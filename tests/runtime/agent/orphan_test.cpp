@@ -31,7 +31,7 @@ TEST_CASE("with nothing in flight an orphaned agent ends at once", "[agent]") {
 }
 
 TEST_CASE("a controller that dies in any phase leaves one running copy", "[agent]") {
-  for (const auto how : plain_policies)
+  for (const auto how : all_policies)
     for (int after = journey::begin; after <= journey::end; ++after) {
       INFO(to_string(how) << " gone before step " << after);
       rig world;

@@ -101,6 +101,47 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      false},
     {"claim passes after the own move", operation::resume, make_ticket(5, policy::claim),
      with(loaded_target(), [](auto& f) { f.claimed = true; }), true},
+    {"lock looks as check does", operation::resume, make_ticket(5, policy::lock),
+     with(loaded_target(), view_of(source)), false},
+    {"lock passes on what it saw under the lock", operation::resume, make_ticket(5, policy::lock),
+     with(loaded_target(), view_of(target)), true},
+    {"early needs the view of before the switchover, not the one of now", operation::resume,
+     make_ticket(5, policy::early), with(loaded_target(), view_of(target)), false},
+    {"early does not look again", operation::resume, make_ticket(5, policy::early),
+     with(loaded_target(), [](auto& f) { f.marks.owned = epoch{5}; }), true},
+    {"early moves before the stream", operation::move, make_ticket(5, policy::early),
+     with(guard_facts{}, [](auto& f) { f.here = source, f.machine = run_state::running; }), true},
+    {"early does not move beside a stream", operation::move, make_ticket(5, policy::early),
+     with(
+       ended_source(),
+       [](auto& f) { f.machine = run_state::running, f.stream = stream_phase::running; }),
+     false},
+    {"early does not move after a stream", operation::move, make_ticket(5, policy::early),
+     ended_source(), false},
+    {"nothing is moved of an epoch that the source has settled", operation::move,
+     make_ticket(5, policy::early),
+     with(
+       guard_facts{},
+       [](auto& f) { f.here = source, f.machine = run_state::running, f.marks.voided = epoch{5}; }),
+     false},
+    {"lock moves after the switchover", operation::move, make_ticket(5, policy::lock),
+     ended_source(), true},
+    {"lock does not move before it", operation::move, make_ticket(5, policy::lock),
+     with(guard_facts{}, [](auto& f) { f.here = source, f.machine = run_state::running; }), false},
+    {"ticket never lets the source move", operation::move, make_ticket(5), ended_source(), false},
+    {"early streams what the target owns already", operation::stream, make_ticket(5, policy::early),
+     with(
+       guard_facts{},
+       [](auto& f) {
+         f.here = source, f.view = store_view{target, make_record(5)};
+       }),
+     true},
+    {"a source that runs takes its config back", operation::revert, make_ticket(5, policy::early),
+     with(guard_facts{}, [](auto& f) { f.here = source, f.machine = run_state::running; }), true},
+    {"a source in postmigrate does not", operation::revert, make_ticket(5, policy::early),
+     ended_source(), false},
+    {"a target never takes it back", operation::revert, make_ticket(5, policy::early),
+     loaded_target(), false},
     {"resume after void", operation::resume, make_ticket(5),
      with(loaded_target(), [](auto& f) { f.marks.voided = epoch{5}; }), false},
     {"void before resume", operation::void_epoch, make_ticket(5), loaded_target(), true},
@@ -148,8 +189,15 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      with(loaded_target(), view_of(target)), false},
     {"a source in postmigrate is not settled as if it ran", operation::settle, make_ticket(5),
      with(ended_source(), view_of(source)), false},
-    {"the target settles what it owns", operation::settle, make_ticket(5),
-     with(loaded_target(), view_of(target)), true},
+    {"the target settles what it owns and runs", operation::settle, make_ticket(5),
+     with(
+       loaded_target(),
+       [](auto& f) {
+         f.marks.run = epoch{5}, f.view = store_view{target, make_record(5)};
+       }),
+     true},
+    {"the target does not settle what it has not run", operation::settle, make_ticket(5),
+     with(loaded_target(), view_of(target)), false},
     {"receive with no config visible yet", operation::receive, make_ticket(5),
      with(
        guard_facts{},
@@ -181,6 +229,7 @@ TEST_CASE("the original race is refused in words that name it", "[guard]") {
   const auto verdict = judge(operation::resume, make_ticket(5, policy::check), facts);
   REQUIRE(!verdict);
   CHECK(verdict.error().what.find("config not visible here yet") == 0);
+  CHECK(verdict.error().code == errc::conflict);
 }
 
 namespace {
@@ -189,7 +238,7 @@ namespace {
 void walk(const std::function<void(operation, const authority&, const guard_facts&)>& visit) {
   const std::vector<epoch> epochs{epoch{}, epoch{5}, epoch{6}};
   std::vector<authority> authorities{owned{}};
-  for (const auto how : {policy::check, policy::nocheck, policy::claim, policy::ticket})
+  for (const auto how : all_policies)
     authorities.emplace_back(make_ticket(5, how));
   std::vector<std::optional<store_view>> views{std::nullopt};
   for (const auto& owner :
@@ -228,7 +277,7 @@ void walk(const std::function<void(operation, const authority&, const guard_fact
               for (const auto& m : machines) {
                 f.here = here;
                 f.view = view;
-                f.marks = {run, voided, seen, barrier, epoch{}};
+                f.marks = {run, voided, seen, barrier, epoch{}, barrier};
                 f.machine = m.state;
                 f.machine_number = m.number;
                 f.stream = m.stream;
@@ -294,8 +343,27 @@ TEST_CASE("over all facts the guard keeps the rules of the handover", "[guard]")
       what != operation::resume || how != policy::ticket || f.marks.barrier == epoch{5},
       "a ticket counts only where its record was seen before the switchover");
     rule(
-      what != operation::resume || how != policy::check || owner,
-      "check resumes only what its own view shows as its own");
+      what != operation::resume || (how != policy::check && how != policy::lock) || owner,
+      "check and lock resume only what their own view shows as their own");
+    rule(
+      what != operation::resume || how != policy::early || f.marks.owned == epoch{5},
+      "early resumes only what its own view showed as its own before the switchover");
+    rule(
+      what != operation::move || how != policy::early ||
+        (f.stream == stream_phase::none && f.marks.voided < epoch{5}),
+      "early moves neither beside nor after a stream, nor after the way back");
+    rule(
+      what != operation::move || how == policy::early || f.machine == run_state::postmigrate,
+      "every other source moves only what stands still");
+    rule(
+      what != operation::move || (how != policy::claim && how != policy::ticket),
+      "under claim and ticket only the target moves");
+    rule(
+      what != operation::revert || (f.here == source && f.machine == run_state::running),
+      "only a source that runs takes its config back");
+    rule(
+      what != operation::settle || f.here != target || f.marks.run == epoch{5},
+      "a target settles only what it has run");
     rule(
       what != operation::resume || how != policy::claim || f.claimed,
       "claim resumes only after its own move");

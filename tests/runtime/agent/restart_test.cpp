@@ -5,7 +5,7 @@ using namespace drover;
 using namespace drover::test;
 
 TEST_CASE("after a restart in any phase the same request gets the same result", "[agent]") {
-  for (const auto how : plain_policies)
+  for (const auto how : all_policies)
     for (int at = journey::begin; at < journey::end; ++at) {
       INFO(to_string(how) << " restarted after step " << at);
       rig world;
