@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace drover {
+namespace {
+
+/// How often a begin that fails for another reason than "later" is asked again.
+constexpr std::uint32_t begin_repeats = 6;
+
+} // namespace
 
 handover::handover(migration_order order) : order_(std::move(order)) {}
 
@@ -67,6 +73,8 @@ void handover::dispatch(step what, const result<wire::reply_body>& body) {
     return; // A limit that was not raised only means a longer copy.
   case step::move:
     return config_moved(body);
+  case step::see:
+    return config_seen(body);
   case step::take_over:
     return taken_over(body);
   case step::claim:
@@ -107,6 +115,10 @@ void handover::on(const cancel_asked& e) {
     return back_out(*cancel_reason_);
   case phase::streaming:
     return cancel_streaming();
+  case phase::moving_config:
+    if (outstanding_.contains(step::see))
+      return back_out(*cancel_reason_); // The view may take long, and nothing depends on it now.
+    return;
   case phase::beginning:
   case phase::receiving:
     return; // Looked at when the answer is in: what was begun has to be undone.
@@ -127,7 +139,9 @@ void handover::on(const timer_fired& e) {
 void handover::begun(const result<wire::reply_body>& body) {
   if (!body) {
     const bool final = body.error().code == errc::refused || body.error().code == errc::invalid;
-    if (!final && !cancel_reason_ && ask_again(step::begin))
+    // What an older controller has left of the VM may have to be finished first.
+    const bool patient = body.error().code == errc::retry || repeats_[step::begin] < begin_repeats;
+    if (!final && !cancel_reason_ && patient && ask_again(step::begin))
       return;
     if (is_unknown(body.error().code))
       return end_with(
@@ -155,6 +169,13 @@ void handover::received(const result<wire::reply_body>& body) {
   out_.push_back(note{barrier_passed{order_.vm, number(), order_.target, door_->barrier_wait_us}});
   if (cancel_reason_)
     return back_out(*cancel_reason_);
+  // Before the queue: the store's lag must not cost a stream's permits.
+  if (order_.how == policy::early)
+    return move_config();
+  queue_for_stream();
+}
+
+void handover::queue_for_stream() {
   transition_to(phase::queued);
   out_.push_back(take_permits{permit_set::stream});
 }
@@ -241,26 +262,52 @@ void handover::decide_after_stream() {
     return back_out("the target was lost after the stream: " + target_end_->reason);
   if (!target_end_)
     return;
-  if (order_.how == policy::check || order_.how == policy::nocheck) {
-    transition_to(phase::moving_config);
-    return repeat(step::move);
-  }
-  ask_take_over();
+  if (target_moves_config(order_.how) || order_.how == policy::early)
+    return ask_take_over();
+  move_config();
+}
+
+void handover::move_config() {
+  transition_to(phase::moving_config);
+  repeat(step::move);
 }
 
 void handover::config_moved(const result<wire::reply_body>& body) {
+  const bool early = order_.how == policy::early;
   if (!body) {
     if (body.error().code != errc::refused && ask_again(step::move))
       return;
-    if (is_unknown(body.error().code))
+    if (early)
+      return back_out_of_early_move(body.error());
+    // Under every policy but check the way back finds the config wherever it is.
+    if (is_unknown(body.error().code) && order_.how == policy::check)
       return end_with(
         verdict::needs_operator,
         "paused on " + order_.source.value + " and " + order_.target.value +
           ": whether the config was moved is unknown: " + to_string(body.error()));
     return back_out("the config could not be moved: " + to_string(body.error()));
   }
-  config_moved_ = true;
-  ask_take_over();
+  if (!early)
+    return ask_take_over();
+  if (cancel_reason_)
+    return back_out(*cancel_reason_);
+  repeat(step::see);
+}
+
+void handover::config_seen(const result<wire::reply_body>& body) {
+  if (!body) {
+    if (body.error().code != errc::refused && !cancel_reason_ && ask_again(step::see))
+      return;
+    return back_out_of_early_move(body.error());
+  }
+  if (cancel_reason_)
+    return back_out(*cancel_reason_);
+  queue_for_stream();
+}
+
+void handover::back_out_of_early_move(const error& why) {
+  reason_is_passing_ = why.code != errc::refused && why.code != errc::invalid;
+  back_out(cancel_reason_.value_or("the config could not be moved early: " + to_string(why)));
 }
 
 void handover::ask_take_over() {
@@ -271,14 +318,21 @@ void handover::ask_take_over() {
 
 void handover::taken_over(const result<wire::reply_body>& body) {
   if (!body) {
-    if (body.error().code != errc::refused && ask_again(step::take_over))
+    // The view does not show the move yet; asking again would only hide the race.
+    const bool raced = order_.how == policy::check && body.error().code == errc::conflict;
+    if (raced)
+      out_.push_back(note{race_met{order_.vm, number(), order_.target, order_.how, "refused"}});
+    if (!raced && body.error().code != errc::refused && ask_again(step::take_over))
       return;
     const std::string why = "the target did not take over: " + to_string(body.error());
-    if (config_moved_) // As in 2019: the config is gone from here, and the VM hangs paused there.
+    // As in 2019: the config is gone from the source, and the VM hangs paused at the target.
+    if (order_.how == policy::check)
       return end_with(verdict::needs_operator, "paused on " + order_.target.value + ": " + why);
     return back_out(why);
   }
   taken_over_ = std::get<wire::taken_over>(*body);
+  if (taken_over_->raced)
+    out_.push_back(note{race_met{order_.vm, number(), order_.target, order_.how, "unchecked"}});
   mark("resumed", order_.target, taken_over_->resumed);
   give_back_streams();
   transition_to(phase::claiming);

@@ -3,13 +3,13 @@
 // and the reasons are in actors/handover/README.md.
 //
 //   waiting -> beginning -> receiving -> queued -> streaming -> moving_config* -> taking_over
-//                 |            |           |          |                              |
-//                 |            +-----------+----------+--> voiding <-----------------+
+//                 |            |           |          |               |              |
+//                 |            +-----------+----------+--> voiding <--+--------------+
 //                 |                                           |             claiming -> cleaning
 //                 +----------------------------------------> reverting                     |
 //                                                             |                            |
 //                                                           ended <------------------------+
-//   * only under the policies check and nocheck
+//   * under check, nocheck and lock; under early it stands between receiving and queued
 #pragma once
 
 #include "actors/handover/convergence.hpp"
@@ -43,7 +43,8 @@ enum class phase : std::uint8_t {
   queued,
   /// S's memory flows; ends when both QEMUs have their final state.
   streaming,
-  /// S moves the config (check, nocheck).
+  /// S moves the config (check, nocheck, lock); under early, before the stream, T then has to see
+  /// it, and a cancel still counts.
   moving_config,
   /// T was told to resume; S is not continued any more without T's proof.
   taking_over,
@@ -123,6 +124,8 @@ enum class step : std::uint8_t {
   cancel,
   limit,
   move,
+  /// Early: T's view shows the move.
+  see,
   take_over,
   claim,
   release,
@@ -215,7 +218,11 @@ private:
   void target_ended(const result<wire::reply_body>& body);
   void cancel_answered(const result<wire::reply_body>& body);
   void decide_after_stream();
+  void move_config();
   void config_moved(const result<wire::reply_body>& body);
+  void config_seen(const result<wire::reply_body>& body);
+  void back_out_of_early_move(const error& why);
+  void queue_for_stream();
   void ask_take_over();
   void taken_over(const result<wire::reply_body>& body);
   void claim_answered(const result<wire::reply_body>& body);
@@ -267,7 +274,6 @@ private:
   bool reason_is_passing_ = false;           ///< another attempt may succeed
   bool stream_asked_ = false;                ///< `stream` was sent: S's final state decides
   bool take_over_asked_ = false;             ///< from here S continues on T's proof only
-  bool config_moved_ = false;                ///< by S: T is the owner before it runs
   bool holds_streams_ = false;
   std::set<step> outstanding_;
   std::set<step> cleaning_left_;

@@ -27,7 +27,10 @@ patience patience_of(step what) {
     return {20, milliseconds{20}, whole_seconds{2}};
   case step::claim:
     return {30, milliseconds{100}, whole_seconds{5}};
+  case step::begin:
+    return {20, milliseconds{200}, whole_seconds{5}};
   case step::cancel:
+  case step::see:
     return {3, milliseconds{200}, whole_seconds{1}};
   default:
     return {6, milliseconds{200}, whole_seconds{5}};
@@ -99,6 +102,7 @@ phase phase_of(step what) {
   case step::limit:
     return phase::streaming;
   case step::move:
+  case step::see:
     return phase::moving_config;
   case step::take_over:
     return phase::taking_over;
@@ -190,6 +194,7 @@ side handover::side_of(step what) const {
   switch (what) {
   case step::receive:
   case step::target_outcome:
+  case step::see:
   case step::take_over:
   case step::claim:
   case step::settle_target:
@@ -226,6 +231,7 @@ wire::request_body handover::body_of(step what) const {
     return wire::move_config{{t}};
   case step::take_over:
     return wire::take_over{{t}};
+  case step::see:
   case step::claim:
     return wire::await_claim{{t}};
   case step::release:
@@ -256,8 +262,13 @@ milliseconds handover::deadline_of(step what) const {
     // After a cancel the end is near; before it, the copy takes what it takes.
     return cancel_reason_ ? milliseconds{whole_seconds{30}} : copy_time_max();
   case step::receive:
+  case step::see:
   case step::claim:
     return whole_seconds{60};
+  case step::move:
+  case step::take_over:
+    // An agent gives up the cluster's lock after 90 s, and says so.
+    return whole_seconds{order_.how == policy::lock ? 120 : 30};
   case step::cancel:
   case step::limit:
     return whole_seconds{10};

@@ -91,7 +91,7 @@ struct good_answers {
   const node_id& here;
   result<wire::reply_body> operator()(const wire::begin_handover& b) const {
     return wire::begun{
-      make_ticket(b.vm.value, 1, here.value.c_str(), b.target.value.c_str()),
+      make_ticket(b.vm.value, 1, here.value.c_str(), b.target.value.c_str(), b.how),
       "name: a\n",
       {},
       false,

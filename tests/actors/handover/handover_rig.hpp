@@ -104,6 +104,7 @@ public:
       return wire::outcome{wire::stream_end::completed, {}, {}, wall_time{milliseconds{102}}, 0};
     case step::take_over:
       return wire::taken_over{wire::run_state::running, wall_time{milliseconds{104}}};
+    case step::see:
     case step::claim:
       return wire::claimed{wall_time{milliseconds{105}}};
     case step::void_target:

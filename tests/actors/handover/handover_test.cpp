@@ -360,11 +360,12 @@ TEST_CASE("bytes that are reported after the stream's end count", "[handover]") 
 
 TEST_CASE(
   "every phase decides every event without a second result or a lost permit", "[handover]") {
-  const std::vector<step> steps{
-    step::begin,          step::receive,         step::stream,       step::source_outcome,
-    step::target_outcome, step::cancel,          step::limit,        step::move,
-    step::take_over,      step::claim,           step::release,      step::settle_target,
-    step::void_target,    step::continue_source, step::settle_source};
+  const std::vector<step> steps{step::begin,          step::receive,        step::stream,
+                                step::source_outcome, step::target_outcome, step::cancel,
+                                step::limit,          step::move,           step::see,
+                                step::take_over,      step::claim,          step::release,
+                                step::settle_target,  step::void_target,    step::continue_source,
+                                step::settle_source};
   std::vector<std::pair<std::string, handover::event>> events{
     {"begin", handover::begin{}},
     {"prepare granted", handover::permits_granted{permit_set::prepare, 0}},
@@ -377,7 +378,7 @@ TEST_CASE(
     for (auto code : {errc::retry, errc::refused, errc::lost, errc::timeout, errc::conflict})
       events.emplace_back("bad answer", handover::answered{s, bad(code)});
   }
-  for (auto how : {policy::ticket, policy::check})
+  for (auto how : all_policies)
     for (auto stop : steps)
       for (const auto& [name, event] : events) {
         handover_rig rig{how};
