@@ -1,5 +1,6 @@
 // drover-agent: the node side, started over the link.
 #include "runtime/agent/agent_loop.hpp"
+#include "runtime/cluster/delay_text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -15,6 +16,7 @@ struct flags {
   std::string node;
   std::string run_dir;
   std::string store;
+  std::string store_lag = "0";
   std::string address = "127.0.0.1";
   std::string qemu = "qemu-system-x86_64";
   std::string accel = "auto";
@@ -61,6 +63,10 @@ int run(const flags& f, agent_access access) {
   s.store.kind = f.store.substr(0, colon);
   s.store.directory = f.store.substr(colon + 1);
   s.store.node = s.qemu.node;
+  const auto lag = parse_delay(f.store_lag);
+  if (!lag)
+    return complain("--store-lag " + f.store_lag + ": " + lag.error().what);
+  s.store.lag = *lag;
   std::error_code problem;
   std::filesystem::create_directories(f.run_dir, problem);
   if (problem)
@@ -83,6 +89,7 @@ int main(int argc, char** argv) {
   app.add_option("--node", f.node, "this node's name")->required();
   app.add_option("--run-dir", f.run_dir, "this node's directory for sockets and marks")->required();
   app.add_option("--store", f.store, "KIND:PATH, e.g. pmxcfs:/etc/pve")->required();
+  app.add_option("--store-lag", f.store_lag, "of a lagging store: 100ms, 1ms..5ms, ...");
   app.add_option("--address", f.address, "numeric address for memory streams");
   app.add_option("--qemu", f.qemu, "the QEMU program");
   app.add_option("--accel", f.accel, "auto, tcg or kvm")

@@ -1,6 +1,7 @@
 #include "runtime/cluster/cluster_file.hpp"
 
 #include "runtime/cluster/checked_values.hpp"
+#include "runtime/cluster/delay_text.hpp"
 #include "runtime/cluster/text_file.hpp"
 #include "runtime/wire/json_reader.hpp"
 
@@ -39,9 +40,27 @@ void read_run_dir(
     from.refuse("run_dir", "is node " + place->second + "'s already; each node needs its own");
 }
 
+/// The lag at `key`; only a store whose views lag on purpose has one.
+delay_range read_store_lag(
+  wire::object_reader& from, const std::string& key, const cluster_file& file) {
+  if (file.store != store_kind::lagging && from.look(key))
+    from.refuse(key, "only a store of the kind \"lagging\" has a lag");
+  return read_delay(from, key, file.store_lag);
+}
+
+void read_store(
+  wire::object_reader& root, const std::filesystem::path& directory, cluster_file& file) {
+  auto from = root.object("store");
+  const auto kind = read_word(from, "kind", "pmxcfs", {"pmxcfs", "lagging"});
+  file.store = kind == "lagging" ? store_kind::lagging : store_kind::pmxcfs;
+  file.store_path = read_path(from, "path", directory);
+  file.store_lag = read_store_lag(from, "lag", file);
+  from.refuse_unknown();
+}
+
 cluster_node read_node(
   wire::object_reader& from, const std::string& name, const std::filesystem::path& directory,
-  const cluster_limits& limits, taken_places& taken) {
+  const cluster_file& file, taken_places& taken) {
   cluster_node node;
   node.node = node_id{name};
   if (const auto why_not = node_name_objection(name); !why_not.empty())
@@ -59,7 +78,8 @@ cluster_node read_node(
     from.refuse(
       "migration_address",
       "expected a numeric address like \"192.0.2.7\", found \"" + node.migration_address + "\"");
-  node.limits = read_node_limits(from, limits);
+  node.limits = read_node_limits(from, file.limits);
+  node.store_lag = read_store_lag(from, "store_lag", file);
   return node;
 }
 
@@ -69,7 +89,7 @@ void read_nodes(
     root.refuse("nodes", "is missing: an object with a member for each node");
   taken_places taken;
   root.each_member("nodes", [&](wire::object_reader& from, const std::string& name) {
-    file.nodes.emplace(node_id{name}, read_node(from, name, directory, file.limits, taken));
+    file.nodes.emplace(node_id{name}, read_node(from, name, directory, file, taken));
   });
   if (root.good() && file.nodes.empty())
     root.refuse("nodes", "a cluster needs at least one node");
@@ -99,6 +119,10 @@ void read_programs(
 
 } // namespace
 
+std::string_view to_string(store_kind kind) {
+  return kind == store_kind::lagging ? "lagging" : "pmxcfs";
+}
+
 result<cluster_file> parse_cluster_file(
   std::string_view text, const std::string& origin, const std::filesystem::path& directory) {
   const auto document = wire::parse_json(text);
@@ -109,10 +133,7 @@ result<cluster_file> parse_cluster_file(
   file.name = root.required<std::string>("name");
   if (root.good() && file.name.empty())
     root.refuse("name", "must not be empty");
-  auto store = root.object("store");
-  read_word(store, "kind", "pmxcfs", {"pmxcfs"});
-  file.store_path = read_path(store, "path", directory);
-  store.refuse_unknown();
+  read_store(root, directory, file);
   file.limits = read_cluster_limits(root);
   read_nodes(root, directory, file);
   read_storages(root, directory, file);

@@ -3,6 +3,7 @@
 // format is told field by field in runtime/cluster/README.md.
 #pragma once
 
+#include "runtime/base/delay.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/cluster/limits.hpp"
@@ -20,7 +21,8 @@ enum class link_kind : std::uint8_t {
 };
 
 enum class store_kind : std::uint8_t {
-  pmxcfs, ///< a directory in Proxmox VE's layout: /etc/pve, or a plain one
+  pmxcfs,  ///< a directory in Proxmox VE's layout: /etc/pve, or a plain one
+  lagging, ///< a log shared by the agents of one machine, whose views lag on purpose
 };
 
 struct cluster_node {
@@ -31,7 +33,8 @@ struct cluster_node {
   std::uint64_t reserve_bytes = 0; ///< of it, for the host
   /// Numeric address at which this node takes memory streams.
   std::string migration_address = "127.0.0.1";
-  node_limits limits; ///< the cluster's where the node has none of its own
+  node_limits limits;      ///< the cluster's where the node has none of its own
+  delay_range store_lag{}; ///< of a lagging store; the cluster's where the node has none
 };
 
 struct cluster_storage {
@@ -44,6 +47,7 @@ struct cluster_file {
   std::string name;
   store_kind store = store_kind::pmxcfs;
   std::filesystem::path store_path; ///< absolute
+  delay_range store_lag{};          ///< of a lagging store
   std::map<node_id, cluster_node> nodes;
   cluster_limits limits;
   std::map<std::string, cluster_storage> storages;
@@ -52,6 +56,9 @@ struct cluster_file {
   std::filesystem::path agent;
   std::string qemu = "qemu-system-x86_64"; ///< a name is searched in PATH
 };
+
+/// "pmxcfs", "lagging".
+std::string_view to_string(store_kind kind);
 
 /// Longest name of a socket in a run directory, and what a socket's path may be long (sun_path).
 inline constexpr std::string_view longest_socket_name = "/999999999.serial0";

@@ -1,8 +1,17 @@
 #include "runtime/program/agent_command.hpp"
 
+#include "runtime/cluster/delay_text.hpp"
+
 #include <unistd.h>
 
 namespace drover {
+namespace {
+
+std::string store_flag(const cluster_file& cluster) {
+  return std::string(to_string(cluster.store)) + ":" + cluster.store_path.string();
+}
+
+} // namespace
 
 result<std::filesystem::path> agent_program(const cluster_file& cluster) {
   std::error_code ignored;
@@ -22,10 +31,14 @@ std::vector<std::string> agent_command(
   std::vector<std::string> argv{agent.string(), "--stdio",
                                 "--node",       node.node.value,
                                 "--run-dir",    node.run_dir.string(),
-                                "--store",      "pmxcfs:" + cluster.store_path.string(),
+                                "--store",      store_flag(cluster),
                                 "--address",    node.migration_address,
                                 "--qemu",       cluster.qemu,
                                 "--accel",      cluster.accel};
+  if (cluster.store == store_kind::lagging) {
+    argv.emplace_back("--store-lag");
+    argv.push_back(format_delay(node.store_lag));
+  }
   for (const auto& [name, storage] : cluster.storages) {
     argv.emplace_back("--storage");
     argv.push_back(name + "=" + storage.path.string() + (storage.shared ? ",shared" : ""));

@@ -1,8 +1,8 @@
 #include "runtime/scenario/local_world.hpp"
 
+#include "runtime/scenario/local_store.hpp"
 #include "runtime/scenario/rescue_socket.hpp"
 #include "runtime/scenario/room_processes.hpp"
-#include "runtime/store/pmxcfs_files.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -84,10 +84,7 @@ result<done> local_world::start(const std::function<bool()>& stop) {
 
 result<done> local_world::create_vms() {
   for (const auto& group : scenario_.vms) {
-    auto files =
-      pmxcfs_files::open({cluster_.store_path, group.node, milliseconds{120000}, std::nullopt});
-    if (!files)
-      return tl::unexpected(files.error());
+    std::map<vm_id, std::string> configs;
     for (std::uint32_t i = 0; i < group.count; ++i) {
       const vm_id vm{group.first.value + i};
       const auto socket = beacons_->watch(vm);
@@ -100,11 +97,10 @@ result<done> local_world::create_vms() {
         std::filesystem::resize_file(file, group.disk_bytes);
         disk = file.string() + ",shared=1";
       }
-      const auto created =
-        files->create_config(vm, group.node, config_of(group, vm, *socket, disk));
-      if (!created)
-        return created;
+      configs.emplace(vm, config_of(group, vm, *socket, disk));
     }
+    if (auto created = local_store{cluster_}.create_configs(group.node, configs); !created)
+      return created;
   }
   return done{};
 }
@@ -188,14 +184,8 @@ result<done> local_world::kill_agent(const node_id& node) {
 
 std::map<std::string, std::string> local_world::snapshot() const {
   std::map<std::string, std::string> seen;
-  std::error_code ignored;
-  for (const auto* part : {"store/nodes", "store/drover/vm"})
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(room_ / part, ignored))
-      if (entry.is_regular_file(ignored)) {
-        std::ifstream file{entry.path()};
-        seen[std::filesystem::relative(entry.path(), room_).string()] = {
-          std::istreambuf_iterator<char>{file}, {}};
-      }
+  for (auto& [name, text] : local_store{cluster_}.files())
+    seen["store/" + name] = std::move(text);
   for (const auto& [id, node] : cluster_.nodes)
     for (const auto vm : vms_in(node.run_dir))
       seen[id.value + "/" + to_string(vm) + ".pid"] =
@@ -212,6 +202,14 @@ void local_world::keep_files() const {
     std::filesystem::create_directories(place.parent_path(), ignored);
     std::filesystem::copy_file(
       entry.path(), place, std::filesystem::copy_options::overwrite_existing, ignored);
+  }
+  if (cluster_.store != store_kind::lagging)
+    return;
+  // A store that keeps a log is read as easily as one that keeps the files themselves.
+  for (const auto& [name, text] : local_store{cluster_}.files()) {
+    const auto place = keep_ / "store" / name;
+    std::filesystem::create_directories(place.parent_path(), ignored);
+    std::ofstream{place} << text;
   }
 }
 

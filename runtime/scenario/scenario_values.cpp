@@ -17,6 +17,15 @@ const policy* policy_of(const action::any& what) {
   return nullptr;
 }
 
+/// A lag needs a store that can have one.
+bool is_lagging(const scenario_file& scenario) {
+  const auto lags = [](const delay_range& lag) { return lag != delay_range{}; };
+  return scenario.store.lagging || lags(scenario.store.lag) ||
+         std::any_of(scenario.nodes.begin(), scenario.nodes.end(), [&](const auto& node) {
+           return node.second.store_lag && lags(*node.second.store_lag);
+         });
+}
+
 } // namespace
 
 std::uint64_t scenario_vms::dirty_bytes_per_s() const {
@@ -107,19 +116,6 @@ std::string objection_to(const scenario_file& scenario, world_kind world) {
   return fmt::format(
     "{}: /worlds: it is not meant to be played in the {} world", file, to_string(world));
 }
-
-namespace {
-
-/// A lag needs a store that can have one.
-bool is_lagging(const scenario_file& scenario) {
-  const auto lags = [](const delay_range& lag) { return lag != delay_range{}; };
-  return scenario.store.lagging || lags(scenario.store.lag) ||
-         std::any_of(scenario.nodes.begin(), scenario.nodes.end(), [&](const auto& node) {
-           return node.second.store_lag && lags(*node.second.store_lag);
-         });
-}
-
-} // namespace
 
 cluster_file local_cluster(const scenario_file& scenario, const std::filesystem::path& room) {
   cluster_file cluster;

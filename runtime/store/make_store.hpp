@@ -2,10 +2,11 @@
 // file and the drivers' tests knows the port only.
 #pragma once
 
+#include "runtime/base/delay.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/time.hpp"
-#include "runtime/store/pmxcfs_store.hpp"
+#include "runtime/store/queued_store.hpp"
 #include "runtime/store/store.hpp"
 
 #include <filesystem>
@@ -15,11 +16,12 @@
 namespace drover {
 
 struct store_spec {
-  std::string kind = "pmxcfs"; ///< pmxcfs
+  std::string kind = "pmxcfs"; ///< pmxcfs, lagging
   std::filesystem::path directory;
   node_id node;
   milliseconds call_deadline{10'000};
   milliseconds lock_expiry{120'000};
+  delay_range lag{}; ///< lagging only
 };
 
 /// `invalid` when the spec cannot be right; touches no file. Answers and `observe` come by `post`,

@@ -35,6 +35,8 @@ struct pmxcfs_options {
 
 class pmxcfs_files {
 public:
+  using options_type = pmxcfs_options;
+
   static result<pmxcfs_files> open(const pmxcfs_options& options);
 
   directory_kind kind() const { return directory_.kind(); }

@@ -10,3 +10,7 @@ drover_test(store_pmxcfs_contract_test contracts
 drover_test(store_sim_contract_test contracts
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_sim_contract_test.cpp
   LINK drover_store_contract)
+
+drover_test(store_lagging_contract_test contracts
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_lagging_contract_test.cpp
+  LINK drover_store_contract)

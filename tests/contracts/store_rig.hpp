@@ -1,7 +1,8 @@
 // What tests of store drivers need: a directory that goes with the test, a loop of the smallest
-// kind, and a cluster of pmxcfs stores on one directory.
+// kind, and a cluster of stores on one directory.
 #pragma once
 
+#include "runtime/store/lagging_store.hpp"
 #include "runtime/store/pmxcfs_store.hpp"
 #include "tests/contracts/store_contract.hpp"
 
@@ -69,17 +70,17 @@ private:
 };
 
 /// Nodes n1, n2, ... on one directory, each with its own store and all with one loop.
-class pmxcfs_cluster final : public store_cluster {
+template <class Store>
+class directory_cluster final : public store_cluster {
 public:
-  pmxcfs_cluster(
-    std::size_t nodes, pmxcfs_options options, milliseconds call_deadline = milliseconds{20'000},
-    store_observer observe = {}) {
+  directory_cluster(
+    std::size_t nodes, typename Store::options_type options,
+    milliseconds call_deadline = milliseconds{20'000}, store_observer observe = {}) {
     if (options.directory.empty())
       options.directory = directory_.path();
     for (std::size_t node = 0; node < nodes; ++node) {
       options.node = name(node);
-      stores_.push_back(
-        std::make_unique<pmxcfs_store>(options, call_deadline, loop_.post(), observe));
+      stores_.push_back(std::make_unique<Store>(options, call_deadline, loop_.post(), observe));
     }
   }
 
@@ -95,7 +96,10 @@ public:
 private:
   temporary_directory directory_;
   task_loop loop_;
-  std::vector<std::unique_ptr<pmxcfs_store>> stores_;
+  std::vector<std::unique_ptr<Store>> stores_;
 };
+
+using pmxcfs_cluster = directory_cluster<pmxcfs_store>;
+using lagging_cluster = directory_cluster<lagging_store>;
 
 } // namespace drover::contracts

@@ -101,6 +101,28 @@ TEST_CASE("the smallest cluster file says where the store is and names a node") 
   CHECK(file->accel == "auto");
 }
 
+TEST_CASE("a store may lag, and each node in its own way") {
+  const auto file = parse(R"({
+    "name": "a",
+    "store": {"kind": "lagging", "path": "s", "lag": "100ms"},
+    "nodes": {
+      "n1": {"run_dir": "r1", "memory": "1G"},
+      "n2": {"run_dir": "r2", "memory": "1G", "store_lag": {"least": "1ms", "most": "5ms",
+             "slow_per_million": 1000, "slow_most": "2s"}}
+    }})");
+  REQUIRE(file.has_value());
+  CHECK(file->store == store_kind::lagging);
+  CHECK(file->store_path == "/home/lab/s");
+  CHECK(file->store_lag == exactly(milliseconds{100}));
+  CHECK(file->nodes.at(node_id{"n1"}).store_lag == exactly(milliseconds{100}));
+  CHECK(
+    file->nodes.at(node_id{"n2"}).store_lag ==
+    delay_range{milliseconds{1}, milliseconds{5}, 1000, std::chrono::seconds{2}});
+  const auto prompt = parse(whole);
+  CHECK(prompt->store == store_kind::pmxcfs);
+  CHECK(prompt->store_lag == delay_range{});
+}
+
 TEST_CASE("every fault of a cluster file is told with file, path and what would be right") {
   struct fault {
     std::string pointer;
@@ -116,7 +138,16 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
     {"/store", "[]", "lab.json: /store: expected an object, found a list"},
     {"/store/path", "null", "lab.json: /store/path: is missing"},
     {"/store/path", "\"\"", "lab.json: /store/path: expected a path"},
-    {"/store/kind", "\"etcd\"", "lab.json: /store/kind: expected one of pmxcfs, found \"etcd\""},
+    {"/store/kind", "\"etcd\"",
+     "lab.json: /store/kind: expected one of pmxcfs, lagging, found \"etcd\""},
+    {"/store/lag", "\"1s\"",
+     "lab.json: /store/lag: only a store of the kind \"lagging\" has a lag"},
+    {"/nodes/n1/store_lag", "\"1s\"",
+     "lab.json: /nodes/n1/store_lag: only a store of the kind \"lagging\" has a lag"},
+    {"/store", R"({"kind": "lagging", "path": "s", "lag": "1"})",
+     "lab.json: /store/lag: expected a time with its unit (ns, us, ms, s, m), like 100ms or 2s"},
+    {"/store", R"({"kind": "lagging", "path": "s", "lag": {"least": "1s", "most": "5ms"}})",
+     "lab.json: /store/lag/most: is less than the least, 1s"},
     {"/nodes", "null", "lab.json: /nodes: is missing: an object with a member for each node"},
     {"/nodes", "{}", "lab.json: /nodes: a cluster needs at least one node"},
     {"/nodes/n1/memory", "null",
@@ -144,7 +175,7 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
      "lab.json: /nodes/n1/limits/windows: unknown field; known here: inbound, prepare, streams"},
     {"/nodes/n1/memroy", "\"1G\"",
      "lab.json: /nodes/n1/memroy: unknown field; known here: limits, link, memory, "
-     "migration_address, reserve, run_dir"},
+     "migration_address, reserve, run_dir, store_lag"},
     {"/nodes/bad_name", R"({"run_dir": "r", "memory": "1G"})",
      "lab.json: /nodes/bad_name: a node's name has 1 to 63 letters, digits and inner hyphens, like "
      "a host's name"},
