@@ -105,8 +105,9 @@ std::string objection_to(const run_flags& raw, const std::string& trace_file) {
     return "--trace writes one run; with --policy all, --report writes one file for each";
   if (!raw.lags.empty() && raw.how != every)
     return "--lags belongs to --policy all";
-  if (raw.bless && !raw.lags.empty())
-    return "--bless writes the trace of the scenario's own lag, not of --lags";
+  if (raw.how == every && (several || raw.bless))
+    return std::string{"--policy all compares runs of one seed; it takes no "} +
+           (several ? "--seeds" : "--bless");
   return {};
 }
 

@@ -163,8 +163,10 @@ TEST_CASE("flags of a run that do not go together are told", "[options]") {
     {{"--policy", "all", "--trace", "t"},
      "--trace writes one run; with --policy all, --report writes one file for each"},
     {{"--lags", "0,1s"}, "--lags belongs to --policy all"},
-    {{"--policy", "all", "--lags", "0", "--bless"},
-     "--bless writes the trace of the scenario's own lag, not of --lags"},
+    {{"--policy", "all", "--seeds", "5"},
+     "--policy all compares runs of one seed; it takes no --seeds"},
+    {{"--policy", "all", "--bless"},
+     "--policy all compares runs of one seed; it takes no --bless"},
   };
   for (const auto& c : clashes) {
     auto words = c.words;
