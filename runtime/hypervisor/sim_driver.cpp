@@ -69,10 +69,10 @@ void sim_driver::facts(vm_id vm, callback<wire::machine_facts> answer) {
   const auto m = known(vm);
   if (!m)
     return say<wire::machine_facts>(std::move(answer), tl::unexpected(not_here(vm)));
-  later(park_->command_time(node_), [m, answer = std::move(answer)] {
+  later(park_->command_time(node_), [this, m, answer = std::move(answer)] {
     if (m->qemu->is_gone)
       return answer(tl::unexpected(of_vm(errc::lost, "QEMU is gone", m->qemu->vm)));
-    answer(sim_facts(m->qemu->vm, m->qemu->launch.config));
+    answer(park_->facts_of(*m->qemu));
   });
 }
 

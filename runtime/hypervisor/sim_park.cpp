@@ -212,6 +212,17 @@ void sim_park::end_process(const sim_qemu_ptr& qemu, const std::string& how) {
     lose_end(stream, qemu, how);
 }
 
+const wire::machine_facts& sim_park::facts_of(sim_qemu& qemu) {
+  // Both ends of a move are started from one config, and it is read once.
+  for (const auto& other : all_of(qemu.vm))
+    if (!qemu.facts && other->launch.config == qemu.launch.config)
+      qemu.facts = other->facts;
+  if (!qemu.facts)
+    qemu.facts =
+      std::make_shared<const wire::machine_facts>(sim_facts(qemu.vm, qemu.launch.config));
+  return *qemu.facts;
+}
+
 void sim_park::let_run(const sim_qemu_ptr& qemu) {
   auto& newest = memories_[qemu->vm];
   // One that is behind stays behind: what the guest did meanwhile, elsewhere, it will never know.

@@ -2,8 +2,8 @@
 // the truth changes at once and is noted last, so that whoever hears of a change may do the next
 // thing to it; the drivers hear of it by the queue.
 //
-// Nodes and QEMUs: sim_park.cpp. A stream's way: sim_park_streams.cpp. What ends it early:
-// sim_park_breaks.cpp.
+// Nodes and QEMUs: sim_park.cpp. A stream's way: sim_park_streams.cpp. The network:
+// sim_park_network.cpp. What ends a stream early: sim_park_breaks.cpp.
 #pragma once
 
 #include "runtime/base/event_queue.hpp"
@@ -48,6 +48,8 @@ public:
   /// Forks it; `up` or `gone` is told when it is there or is not. Number 0 = it runs at once.
   sim_qemu_ptr spawn(const node_id& node, vm_id vm, sim_launch launch, epoch number);
   void put(const node_id& node, vm_id vm, sim_launch launch, wire::run_state state);
+  /// What it answers about itself; asked again, the same answer.
+  const wire::machine_facts& facts_of(sim_qemu& qemu);
   void end_process(const sim_qemu_ptr& qemu, const std::string& how);
   /// `cont`, which QEMU took.
   void resume(const sim_qemu_ptr& qemu);
@@ -87,6 +89,7 @@ private:
     std::uint32_t refusals = 0;
     std::string refusal;
     std::set<std::uint64_t> streams; ///< from or to it
+    std::uint64_t sharing = 0;       ///< how many of them send now
   };
 
   node_part& at(const node_id& node);
@@ -107,7 +110,11 @@ private:
   std::uint64_t share_of(const node_id& node) const;
   bool is_stalled(const sim_stream& stream) const { return stream.stalled_until > queue_.now(); }
   nanoseconds stall_left(const sim_stream& stream) const;
-  void share_anew(const node_id& node);
+  void join_network(const sim_stream_ptr& stream);
+  void leave_network(const sim_stream_ptr& stream);
+  /// The shares at the two ends of `changed`, for all streams there.
+  void share_anew(const sim_stream& changed);
+  void set_speed(sim_stream& stream, std::uint64_t bytes_per_s);
   void advance(sim_stream& stream);
   void plan(const sim_stream_ptr& stream);
   void wake(const sim_stream_ptr& stream);

@@ -32,9 +32,7 @@ void sim_park::lose_end(
     return close(stream);
   stream->phase = sim_phase::broken;
   stream->why_broken = target_died ? "the target " + how : "the stream ended early";
-  ++stream->generation;
-  share_anew(stream->source->node);
-  share_anew(stream->target->node);
+  leave_network(stream);
   if (!is_stalled(*stream))
     return far_end_notices(stream);
   after(stall_left(*stream), stream, [](auto& self, auto& still) { self.far_end_notices(still); });
@@ -114,19 +112,6 @@ void sim_park::cut_streams(const node_id& node) {
       if (!stream->source_left)
         break_both(stream, "the connection to the other end was lost");
     }
-}
-
-void sim_park::stall_streams(const node_id& node, nanoseconds how_long) {
-  const auto streams = at(node).streams;
-  for (const auto id : streams) {
-    const auto& stream = streams_.at(id);
-    stream->stalled_until = std::max(stream->stalled_until, queue_.now() + how_long);
-    after(how_long, stream, [](sim_park& self, const sim_stream_ptr& still) {
-      self.share_anew(still->source->node);
-      self.share_anew(still->target->node);
-    });
-    share_anew(stream->source->node);
-  }
 }
 
 } // namespace drover

@@ -11,7 +11,8 @@ namespace drover {
 
 namespace {
 
-constexpr milliseconds figures_period{100};
+/// As the real driver asks its QEMUs.
+constexpr milliseconds figures_period{500};
 /// Where a host's free ports begin.
 constexpr std::uint16_t port_first = 32'768;
 constexpr std::uint16_t port_most = 60'999;
@@ -100,8 +101,7 @@ bool sim_park::begin(const sim_qemu_ptr& source) {
     return true;
   }
   stream->mismatch = mismatch.at_devices;
-  share_anew(source->node);
-  share_anew(stream->target->node);
+  join_network(stream);
   return true;
 }
 
@@ -111,50 +111,6 @@ sim_stream_ptr sim_park::stream_of(const sim_qemu_ptr& qemu) const {
 }
 
 // -- the passes ----------------------------------------------------------------------------------
-
-std::uint64_t sim_park::share_of(const node_id& node) const {
-  const auto* part = part_of(node);
-  std::uint64_t streams = 0;
-  for (const auto id : part->streams) {
-    const auto phase = streams_.at(id)->phase;
-    streams += phase == sim_phase::copying || phase == sim_phase::switching ? 1 : 0;
-  }
-  return settings_.bandwidth_bytes_per_s / std::max<std::uint64_t>(streams, 1);
-}
-
-std::uint64_t sim_park::speed_of(const sim_stream& stream) const {
-  if (is_stalled(stream))
-    return 0;
-  auto speed = std::min(share_of(stream.source->node), share_of(stream.target->node));
-  // QEMU lifts its own limit for the switchover.
-  if (stream.bandwidth_most > 0 && stream.phase == sim_phase::copying)
-    speed = std::min(speed, stream.bandwidth_most);
-  return std::max<std::uint64_t>(speed, 1);
-}
-
-nanoseconds sim_park::stall_left(const sim_stream& stream) const {
-  return is_stalled(stream) ? stream.stalled_until - queue_.now() : nanoseconds{0};
-}
-
-void sim_park::share_anew(const node_id& node) {
-  for (const auto id : at(node).streams) {
-    const auto& stream = streams_.at(id);
-    if (stream->phase != sim_phase::copying && stream->phase != sim_phase::switching)
-      continue;
-    const auto speed = speed_of(*stream);
-    if (speed == stream->speed && stream->generation > 0)
-      continue;
-    advance(*stream);
-    stream->speed = speed;
-    stream->copy.set_speed(speed);
-    plan(stream);
-  }
-}
-
-void sim_park::advance(sim_stream& stream) {
-  stream.copy.advance(queue_.now() - stream.advanced);
-  stream.advanced = queue_.now();
-}
 
 void sim_park::plan(const sim_stream_ptr& stream) {
   const auto generation = ++stream->generation;
@@ -180,13 +136,15 @@ void sim_park::wake(const sim_stream_ptr& stream) {
   const bool is_pass_over = stream->copy.is_pass_over();
   if (is_pass_over)
     stream->copy.begin_pass();
-  if (is_pass_over || queue_.now() >= stream->next_figures) {
+  const bool is_due = is_pass_over || queue_.now() >= stream->next_figures;
+  if (is_due)
     stream->next_figures = queue_.now() + figures_period;
-    tell(
+  plan(stream);
+  // These come often, so they spare the queue: no call of a driver is under way here.
+  if (auto* listener = at(stream->source->node).listener; is_due && listener != nullptr)
+    listener->take(
       stream->source,
       {sim_news::kind::figures, stream->number, {}, {}, {}, stream->copy.figures()});
-  }
-  plan(stream);
 }
 
 void sim_park::set_downtime_limit(const sim_qemu_ptr& qemu, std::uint32_t limit_ms) {
@@ -208,9 +166,7 @@ void sim_park::stop(const sim_stream_ptr& stream) {
   stream->copy.stop_guest();
   stream->memory = source->memory;
   source->state = sim_state::finishing;
-  const auto speed = speed_of(*stream);
-  stream->speed = speed;
-  stream->copy.set_speed(speed);
+  set_speed(*stream, speed_of(*stream));
   plan(stream);
   // QEMU says nothing where no guest was running.
   if (stream->guest_was_paused)
@@ -227,8 +183,7 @@ void sim_park::all_sent(const sim_stream_ptr& stream) {
   after(
     settings_.load.draw(stream_chance_), stream,
     [](sim_park& self, const sim_stream_ptr& still) { self.load(still); });
-  share_anew(stream->source->node);
-  share_anew(stream->target->node);
+  leave_network(stream);
 }
 
 void sim_park::load(const sim_stream_ptr& stream) {
@@ -277,6 +232,7 @@ void sim_park::tell_end(const sim_qemu_ptr& qemu, wire::stream_end end, const st
 }
 
 void sim_park::close(const sim_stream_ptr& stream) {
+  leave_network(stream);
   const auto copied = stream->copy.figures();
   for (const auto& qemu : {stream->source, stream->target}) {
     at(qemu->node).streams.erase(stream->id);
@@ -288,8 +244,6 @@ void sim_park::close(const sim_stream_ptr& stream) {
   }
   streams_.erase(stream->id);
   ++stream->generation;
-  share_anew(stream->source->node);
-  share_anew(stream->target->node);
 }
 
 } // namespace drover

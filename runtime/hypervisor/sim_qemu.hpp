@@ -35,6 +35,7 @@ struct sim_qemu {
   node_id node;
   vm_id vm;
   sim_launch launch;
+  std::shared_ptr<const wire::machine_facts> facts; ///< once it was asked
   sim_load load;
   sim_state state = sim_state::starting;
   mono_time ready_at; ///< when its start ends
@@ -81,6 +82,7 @@ struct sim_stream {
   std::uint64_t bandwidth_most = 0; ///< 0 = unlimited
   sim_precopy copy;
   std::uint64_t speed = 0;
+  bool uses_network = false;
   mono_time advanced;
   mono_time next_figures;
   mono_time stalled_until;
