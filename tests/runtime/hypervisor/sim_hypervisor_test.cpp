@@ -194,15 +194,23 @@ TEST_CASE("a cut after the last byte: the target loads it all, and its source ru
 }
 
 TEST_CASE("a source that left its stream can stream again while the old target still loads") {
-  sim_bench b;
+  auto settings = wide_settings();
+  settings.load = exactly(std::chrono::seconds{1});
+  sim_bench b(settings);
   b.begin_move();
+  REQUIRE(b.receive(b.vm, node_id{"n3"}, 8) == "ok");
+  const auto door = b.open_door(b.vm, node_id{"n3"}, 8);
   run_to_loading(b);
   b.machines.cut_streams(b.source);
-  b.move_on(b.vm, b.source, node_id{"n3"}, 8);
-  b.run_to("n3 100 loaded");
+  b.run_for(milliseconds{1});
+  REQUIRE(b.stream(b.vm, b.source, 8, *door));
+  REQUIRE_FALSE(b.changed("n2 100 loaded"));
+  b.run_to("n2 100 loaded");
+  REQUIRE_FALSE(b.changed("n3 100 loaded"));
+  // Its new stream is still its own, whatever became of the old one.
+  CHECK(b.cancel(b.vm, b.source, 8) == "refused");
+  b.run_to("n1 100 completed");
   b.run_for(settled);
-  CHECK(b.changed("n2 100 loaded"));
-  CHECK(b.copy(b.source)->state == run_state::postmigrate);
   CHECK(b.at(b.source).stream_outcome(b.vm, epoch{8})->end == stream_end::completed);
 }
 

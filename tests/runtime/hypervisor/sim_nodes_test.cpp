@@ -106,6 +106,7 @@ TEST_CASE("an agent that comes back while QEMU starts waits for it") {
   const auto found =
     b.ask<std::vector<machine_status>>([&](auto reply) { b.at(b.target).attach(reply); });
   REQUIRE(found);
+  CHECK(b.changed("n2 100 started"));
   CHECK(*found == std::vector{machine_status{b.vm, run_state::incoming, epoch{7}}});
   CHECK(b.open_door(b.vm, b.target, 7));
 }

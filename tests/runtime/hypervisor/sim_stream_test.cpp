@@ -95,6 +95,16 @@ TEST_CASE("a guest that writes faster than its stream never stops, until its lim
   }
 }
 
+TEST_CASE("a paused guest writes nothing, so its stream ends whatever it did when it ran") {
+  sim_bench b;
+  b.machines.set_load(b.vm, {200'000'000, 32 * mebibyte});
+  b.put(b.vm, b.source, wire::run_state::paused);
+  b.attach_all();
+  b.move_on(b.vm, b.source, b.target, 7);
+  b.run_for(std::chrono::seconds{2});
+  CHECK(b.changed("n1 100 completed"));
+}
+
 TEST_CASE("a guest that writes slower than its stream stops within its limit") {
   sim_bench b;
   b.begin_move({0, 50});
