@@ -1,6 +1,7 @@
 // Counts what the store did to a VM while it was paused and besides, and the races, from the trace.
 // Rule: pure; a pause is from the source's STOP to the target's RESUME, and a call that overlaps it
-// counts.
+// counts. A call for the cluster's lock is about no VM; it counts in the pauses of VMs that moved
+// under the policy `lock` and only there, because other locks have nothing to do with a handover.
 #pragma once
 
 #include "runtime/base/trace.hpp"
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,26 +24,33 @@ public:
     node_id node;
     std::string operation;
   };
-  /// Every store operation on a VM inside one of its pauses.
+  /// Every store operation on a VM inside one of its pauses; of locks: with VM 0.
   std::vector<intrusion> store_operations_in_pauses() const;
   /// How many others there were on the VMs that had a pause.
   std::uint64_t store_operations_outside_pauses() const;
   /// Resumes that came before the target's own view showed it as the owner.
   std::uint32_t races() const;
+  /// VMs whose target refused to let them run because of that.
+  std::set<vm_id> refused() const;
 
 private:
-  bool is_in_pause(const store_operation& operation) const;
-
   struct interval {
     wall_time begin;
     wall_time end;
+    node_id source;
+    node_id target;
   };
 
+  bool is_in_pause(const store_operation& operation) const;
+  bool is_in_pause_of_lock(const store_operation& operation) const;
+
   mutable std::mutex mutex_;
-  std::map<vm_id, wall_time> stopped_;
+  std::map<vm_id, pause_mark> stopped_;
   std::multimap<vm_id, interval> pauses_;
   std::vector<store_operation> operations_;
+  std::map<vm_id, policy> policies_; ///< by which a VM moved last
   std::uint32_t races_ = 0;
+  std::set<vm_id> refused_;
 };
 
 } // namespace drover

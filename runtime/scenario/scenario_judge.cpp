@@ -208,7 +208,8 @@ std::map<vm_id, node_id> stuck_vms(const scenario_file& scenario, const played_s
     }
   std::erase_if(stuck, [&](const auto& one) {
     const auto vm = one.first;
-    return running.contains(vm) || played.excused.contains(vm) ||
+    const bool excused = played.excused.contains(vm) && !played.refused.contains(vm);
+    return running.contains(vm) || excused ||
            std::any_of(scenario.vms.begin(), scenario.vms.end(), [vm](const scenario_vms& group) {
              return group.paused && group.holds(vm);
            });

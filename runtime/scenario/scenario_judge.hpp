@@ -26,6 +26,8 @@ struct played_scenario {
   std::uint64_t operations_outside_pauses = 0; ///< of the store, on VMs that had a pause
   std::uint32_t races = 0; ///< resumes that came before the target's view showed it as owner
   std::vector<std::string> violations; ///< of the invariants, as the world's checkers tell
+  /// VMs whose target refused to let them run, because its view did not show it as owner.
+  std::set<vm_id> refused;
   /// Lost to a fault or waiting for an operator's word: their places are not judged.
   std::set<vm_id> excused;
   /// What changed in store or run directories although nothing should have.
@@ -33,8 +35,8 @@ struct played_scenario {
   std::vector<std::string> mishaps; ///< actions that could not be carried out, time that ran out
 };
 
-/// VMs that were running and that no node runs now although a copy is there, with its node; the
-/// excused ones are not among them.
+/// VMs that were running and that no node runs now although a copy is there, with its node. An
+/// excused one is among them only when its target refused it.
 std::map<vm_id, node_id> stuck_vms(const scenario_file& scenario, const played_scenario& played);
 
 /// By `scenario.expect`; see `as_played`.

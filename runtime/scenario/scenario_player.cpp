@@ -180,6 +180,7 @@ scenario_verdict scenario_player::conclude(const std::map<std::string, std::stri
   played.intrusions = audit_->store_operations_in_pauses();
   played.operations_outside_pauses = audit_->store_operations_outside_pauses();
   played.races = audit_->races();
+  played.refused = audit_->refused();
   const auto after = world_->snapshot();
   for (const auto& [file, text] : before)
     if (const auto now = after.find(file); now == after.end() || now->second != text)

@@ -140,6 +140,8 @@ TEST_CASE("a VM whose copies all stand is stuck, and no VM may be", "[judge]") {
   excused.vm().state = wire::run_state::paused;
   excused.played.excused.insert(vm_id{100});
   CHECK(excused.first().empty());
+  excused.played.refused.insert(vm_id{100});
+  CHECK(excused.first() == "1 VMs are left paused, expected 0: 100 on n2");
   good_case running;
   running.scenario.expect.stuck = 1;
   CHECK(running.first() == "0 VMs are left paused, expected 1");
@@ -204,4 +206,35 @@ TEST_CASE("a store operation counts when it overlaps its own VM's pause", "[paus
   CHECK(audit.races() == 0);
   audit.take({{}, race_met{vm_id{100}, epoch{1}, node_id{"n2"}, policy::check, "refused"}});
   CHECK(audit.races() == 1);
+  CHECK(audit.refused() == std::set{vm_id{100}});
+}
+
+TEST_CASE(
+  "calls for the cluster's lock count in the pauses of the policy that takes it", "[pause_audit]") {
+  const auto mark = [](const char* node, const char* what, milliseconds at) {
+    return trace_event{{}, pause_mark{vm_id{100}, epoch{1}, node_id{node}, what, wall_time{at}}};
+  };
+  const auto operation = [](const char* node, const char* what, milliseconds begin) {
+    return trace_event{
+      {},
+      store_operation{
+        node_id{node}, what, vm_id{}, wall_time{begin}, wall_time{begin + 1ms}, true}};
+  };
+  const auto audited = [&](policy how) {
+    pause_audit audit;
+    audit.take(mark("n1", "source_stopped", 10ms));
+    audit.take(operation("n1", "take_lock", 12ms));
+    audit.take(operation("n2", "drop_lock", 14ms));
+    audit.take(operation("n3", "take_lock", 14ms));
+    audit.take(operation("n1", "barrier", 14ms));
+    audit.take(operation("n1", "drop_lock", 25ms));
+    audit.take(mark("n2", "resumed", 20ms));
+    migration_ended ended;
+    ended.vm = vm_id{100};
+    ended.how = how;
+    audit.take({{}, ended});
+    return audit.store_operations_in_pauses().size();
+  };
+  CHECK(audited(policy::lock) == 2);
+  CHECK(audited(policy::ticket) == 0);
 }
