@@ -2,6 +2,7 @@
 
 #include "runtime/program/run_result.hpp"
 #include "runtime/scenario/local_run.hpp"
+#include "runtime/scenario/scenario_paths.hpp"
 
 #include <algorithm>
 #include <cstdio>

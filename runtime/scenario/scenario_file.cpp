@@ -4,7 +4,6 @@
 #include "runtime/cluster/text_file.hpp"
 #include "runtime/scenario/scenario_parts.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace drover {
@@ -77,22 +76,6 @@ result<scenario_file> read_scenario_file(const std::filesystem::path& path) {
   if (!file)
     return tl::unexpected<error>(file.error());
   return parse_scenario_file(file->text, path.string());
-}
-
-result<std::vector<std::filesystem::path>> scenario_paths(const std::filesystem::path& path) {
-  std::error_code problem;
-  if (!std::filesystem::is_directory(path, problem))
-    return std::vector{path};
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator{path, problem})
-    if (entry.path().extension() == ".json")
-      files.push_back(entry.path());
-  if (problem)
-    return fail(errc::invalid, path.string() + ": " + problem.message());
-  if (files.empty())
-    return fail(errc::invalid, path.string() + ": there is no scenario (*.json) in this folder");
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 } // namespace drover

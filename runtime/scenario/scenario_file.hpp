@@ -116,9 +116,6 @@ result<scenario_file> parse_scenario_file(std::string_view text, const std::stri
 
 result<scenario_file> read_scenario_file(const std::filesystem::path& path);
 
-/// The file itself, or every *.json in the folder, by name.
-result<std::vector<std::filesystem::path>> scenario_paths(const std::filesystem::path& path);
-
 /// The scenario's cluster as `room` holds it: room/store, room/<node>, room/disks (shared).
 cluster_file local_cluster(const scenario_file& scenario, const std::filesystem::path& room);
 

@@ -165,8 +165,7 @@ TEST_CASE("flags of a run that do not go together are told", "[options]") {
     {{"--lags", "0,1s"}, "--lags belongs to --policy all"},
     {{"--policy", "all", "--seeds", "5"},
      "--policy all compares runs of one seed; it takes no --seeds"},
-    {{"--policy", "all", "--bless"},
-     "--policy all compares runs of one seed; it takes no --bless"},
+    {{"--policy", "all", "--bless"}, "--policy all compares runs of one seed; it takes no --bless"},
   };
   for (const auto& c : clashes) {
     auto words = c.words;

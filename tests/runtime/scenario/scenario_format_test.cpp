@@ -1,5 +1,6 @@
 #include "runtime/scenario/scenario_file.hpp"
 
+#include "runtime/scenario/scenario_paths.hpp"
 #include "tests/runtime/scenario/scenario_samples.hpp"
 
 #include <catch2/catch.hpp>
