@@ -77,9 +77,13 @@ file_calls::outcome<pmxcfs_files::places> pmxcfs_files::scan() const {
 result<std::map<vm_id, node_id>> pmxcfs_files::read_places() const {
   const auto call = begin(file_access::read, "read the places of all VMs");
   // One directory is read after the other, so a VM that moves meanwhile may be seen twice or not at
-  // all. What two scans agree on is true; the rest is looked at one by one.
+  // all. What two scans agree on is true; the rest is looked at one by one. What both of them miss
+  // would be missed for good, so the writers of a plain directory are kept out of the second.
   const auto first = scan();
-  const auto second = first ? scan() : first;
+  const auto second = [&] {
+    const writers_guard guard(directory_);
+    return first ? scan() : first;
+  }();
   if (!second)
     return call.failure(second.error(), directory_.nodes());
   std::map<vm_id, node_id> out;

@@ -2,8 +2,10 @@
 
 #include "tests/contracts/store_rig.hpp"
 
+#include <atomic>
 #include <fstream>
 #include <set>
+#include <thread>
 
 namespace drover {
 namespace {
@@ -182,6 +184,31 @@ TEST_CASE("things in the way of the layout are errors, not crashes") {
   CHECK(code_of(files.write_record(record_of(vm, 1))) == "invalid");
   CHECK(code_of(files.take_lock("a", "x")) == "invalid");
   CHECK(code_of(files.read_locks("")) == "invalid");
+}
+
+TEST_CASE("a VM that moves all the time is never missed when all places are read") {
+  const temporary_directory directory;
+  // The way from the first node to the last is long, so that a move overtakes who looks.
+  for (int node = 10; node < 90; ++node)
+    fs::create_directories(directory.path() / "nodes" / ("n" + std::to_string(node)));
+  const node_id last{"n9"};
+  const auto files = files_in(directory.path());
+  const auto mover = files_in(directory.path());
+  REQUIRE(files.create_config(vm, n1, "name: a\n"));
+  std::atomic<bool> moving{true};
+  std::thread writer([&] {
+    for (auto from = n1, to = last; moving; std::swap(from, to)) {
+      moving = moving && mover.move_config(vm, from, to).has_value();
+      // The guard is not fair: who takes it again at once keeps all others waiting.
+      std::this_thread::sleep_for(std::chrono::microseconds{50});
+    }
+  });
+  std::size_t missed = 0;
+  for (int look = 0; look < 300; ++look)
+    missed += files.read_places()->size() == 1 ? 0 : 1;
+  CHECK(moving.exchange(false));
+  writer.join();
+  CHECK(missed == 0);
 }
 
 } // namespace drover

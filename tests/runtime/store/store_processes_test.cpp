@@ -1,5 +1,6 @@
-// Several processes on one plain directory: nothing but the directory orders them.
+// Several processes on one directory: nothing but the directory orders them.
 #include "runtime/base/check.hpp"
+#include "runtime/store/lagging_files.hpp"
 #include "runtime/store/pmxcfs_files.hpp"
 #include "tests/contracts/store_rig.hpp"
 
@@ -18,9 +19,12 @@ constexpr std::size_t processes = 3;
 
 node_id node_of(std::size_t process) { return node_id{"n" + std::to_string(process + 1)}; }
 
-pmxcfs_files files_of(const std::filesystem::path& directory, std::size_t process) {
-  auto files =
-    pmxcfs_files::open({directory, node_of(process), milliseconds{120'000}, std::nullopt});
+template <class Files>
+Files files_of(const std::filesystem::path& directory, std::size_t process) {
+  typename Files::options_type options;
+  options.directory = directory;
+  options.node = node_of(process);
+  auto files = Files::open(options);
   DROVER_CHECK(files.has_value(), "the test's directory can be opened");
   return std::move(*files);
 }
@@ -38,9 +42,12 @@ struct child {
 };
 
 /// What each process got in each round: 'w' won, 'c' conflict, '!' anything else.
-using round_of = std::function<result<done>(pmxcfs_files&, std::size_t process, std::uint32_t)>;
+template <class Files>
+using round_of = std::function<result<done>(Files&, std::size_t process, std::uint32_t)>;
 
-std::vector<std::string> race(const std::filesystem::path& directory, const round_of& round) {
+template <class Files>
+std::vector<std::string> race(
+  const std::filesystem::path& directory, const round_of<Files>& round) {
   std::array<int, 2> start{};
   REQUIRE(::pipe(start.data()) == 0);
   std::vector<child> children;
@@ -53,7 +60,7 @@ std::vector<std::string> race(const std::filesystem::path& directory, const roun
       ::close(start[1]);
       char none = 0;
       auto failed = ::read(start[0], &none, 1) != 0;
-      auto files = files_of(directory, process);
+      auto files = files_of<Files>(directory, process);
       for (std::uint32_t i = 0; i < rounds; ++i) {
         const char mark = mark_of(round(files, process, i));
         failed |= ::write(marks[1], &mark, 1) != 1;
@@ -94,42 +101,46 @@ void check_one_winner(const std::vector<std::string>& marks) {
 
 } // namespace
 
-TEST_CASE("of several processes that create the same VM, one wins") {
+TEMPLATE_TEST_CASE(
+  "of several processes that create the same VM, one wins", "", pmxcfs_files, lagging_files) {
   const temporary_directory directory;
   check_one_winner(
-    race(directory.path(), [](pmxcfs_files& files, std::size_t process, std::uint32_t i) {
+    race<TestType>(directory.path(), [](TestType& files, std::size_t process, std::uint32_t i) {
       return files.create_config(vm_id{100 + i}, node_of(process), "name: a\n");
     }));
-  CHECK(files_of(directory.path(), 0).read_places()->size() == rounds);
+  CHECK(files_of<TestType>(directory.path(), 0).read_places()->size() == rounds);
 }
 
-TEST_CASE("of several processes that move the same VM, one wins") {
+TEMPLATE_TEST_CASE(
+  "of several processes that move the same VM, one wins", "", pmxcfs_files, lagging_files) {
   const temporary_directory directory;
   const node_id source{"source"};
-  const auto files = files_of(directory.path(), 0);
+  auto files = files_of<TestType>(directory.path(), 0);
   for (std::uint32_t i = 0; i < rounds; ++i)
     REQUIRE(files.create_config(vm_id{100 + i}, source, "name: a\n"));
   check_one_winner(
-    race(directory.path(), [&](pmxcfs_files& own, std::size_t process, std::uint32_t i) {
+    race<TestType>(directory.path(), [&](TestType& own, std::size_t process, std::uint32_t i) {
       return own.move_config(vm_id{100 + i}, source, node_of(process));
     }));
   CHECK(files.read_places()->size() == rounds);
 }
 
-TEST_CASE("of several processes that begin the same epoch, one wins") {
+TEMPLATE_TEST_CASE(
+  "of several processes that begin the same epoch, one wins", "", pmxcfs_files, lagging_files) {
   const temporary_directory directory;
   check_one_winner(
-    race(directory.path(), [](pmxcfs_files& files, std::size_t process, std::uint32_t i) {
+    race<TestType>(directory.path(), [](TestType& files, std::size_t process, std::uint32_t i) {
       return files.write_record(
         {vm_id{100}, epoch{i + 1}, record_state::moving, node_id{"source"}, node_of(process),
          policy::ticket, "c", source_outcome::unpublished});
     }));
 }
 
-TEST_CASE("of several processes that take the same lock, one wins") {
+TEMPLATE_TEST_CASE(
+  "of several processes that take the same lock, one wins", "", pmxcfs_files, lagging_files) {
   const temporary_directory directory;
   check_one_winner(
-    race(directory.path(), [](pmxcfs_files& files, std::size_t process, std::uint32_t i) {
+    race<TestType>(directory.path(), [](TestType& files, std::size_t process, std::uint32_t i) {
       return files.take_lock("lock-" + std::to_string(i), "process " + std::to_string(process));
     }));
 }
