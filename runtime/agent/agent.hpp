@@ -150,6 +150,7 @@ private:
   task<result<done>> take_handover_lock(ticket t, mono_time until);
   task<done> drop_handover_lock(ticket t);
   task<done> drop_handover_lock_later(ticket t);
+  task<done> drop_stale_lock();
   std::string lock_holder(const ticket& t) const;
 
   // agent_end.cpp: tear-down and back-out.
@@ -161,6 +162,8 @@ private:
   task<result<done>> settle(ticket t, mono_time until);
   task<result<done>> put_in_place(ticket t, const store_view& seen, mono_time until);
   task<result<done>> void_epoch(ticket t);
+  task<result<done>> go_on(ticket t, wire::voided proof, mono_time until);
+  wire::voided proof_of_void(const ticket& t) const;
 
   // agent_orphan.cpp: what a controller that is gone has left.
   task<done> outlive_controller();
@@ -171,12 +174,13 @@ private:
   task<done> end_superseded(handover_record record);
   task<done> orphan_source(handover_record record);
   task<done> orphan_target(handover_record record);
-  task<bool> let_run_alone(handover_record record);
+  task<bool> end_target(handover_record record);
+  task<done> let_run_alone(handover_record record);
   task<done> publish_completed(handover_record record);
   task<done> settle_alone(ticket t);
   task<done> settle_target(ticket t);
   task<done> release_when_settled(ticket t);
-  task<done> void_alone(ticket t);
+  task<result<done>> publish(const handover_record& seen, source_outcome outcome);
   bool abandoned() const;
 
   // agent_facts.cpp: what the others judge by, and waiting.

@@ -66,7 +66,8 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   if (!seen)
     co_return of_store(seen.error());
   if (seen->owner != settings_.node) {
-    if (const auto placed = co_await put_in_place(t, *seen, until); !placed)
+    const auto placed = co_await put_in_place(t, *seen, until);
+    if (!placed)
       co_return placed;
     seen = co_await look(t.vm());
     if (!seen)
@@ -120,7 +121,16 @@ task<agent::answered> agent::handle(wire::void_handover asked, mono_time) {
   const auto gone = co_await void_epoch(t);
   if (!gone)
     co_return tl::unexpected{gone.error()};
-  co_return wire::voided{t.number(), settings_.boot_id, marks_of(t.vm()).run};
+  co_return proof_of_void(t);
+}
+
+/// A node that has rebooted has forgotten its marks together with its QEMUs, and may have let the
+/// VM run before. So the proof names the epoch only where the mark of its barrier, which stands
+/// since before the stream, is still there; without a stream nobody needs the proof.
+wire::voided agent::proof_of_void(const ticket& t) const {
+  const auto marks = marks_of(t.vm());
+  const bool remembers = marks.barrier == t.number();
+  return {remembers ? t.number() : epoch{}, settings_.boot_id, marks.run};
 }
 
 /// T: the mark first, since it is the fence; then the QEMU that nobody may resume any more.
@@ -149,17 +159,23 @@ task<result<done>> agent::void_epoch(ticket t) {
   co_return killed;
 }
 
-/// S runs again, on the proof that T never will; a config that has moved already comes back.
 task<agent::answered> agent::handle(wire::continue_source asked, mono_time until) {
-  const auto t = asked.evidence;
+  const auto gone_on = co_await go_on(asked.evidence, asked.proof, until);
+  if (!gone_on)
+    co_return tl::unexpected{gone_on.error()};
+  co_return wire::accepted{};
+}
+
+/// S runs again, on the proof that T never will; a config that has moved already comes back.
+task<result<done>> agent::go_on(ticket t, wire::voided proof, mono_time until) {
   auto facts = facts_of(t);
-  facts.proof = asked.proof;
+  facts.proof = std::move(proof);
   if (const auto verdict = judge(operation::continue_source, t, facts); !verdict)
-    co_return tl::unexpected{verdict.error()};
+    co_return verdict;
   auto marks = marks_of(t.vm());
   marks.seen = std::max(marks.seen, t.number());
   if (const auto saved = mark(t.vm(), marks); !saved)
-    co_return tl::unexpected{saved.error()};
+    co_return saved;
   pauses_.erase(t.vm());
   if (facts.machine != run_state::running) {
     const auto resumed = co_await machine_.resume(t.vm());
@@ -168,13 +184,13 @@ task<agent::answered> agent::handle(wire::continue_source asked, mono_time until
   }
   const auto seen = co_await look_behind_barrier(t.vm());
   if (!seen)
-    co_return tl::unexpected{seen.error()};
+    co_return of_store(seen.error());
   if (seen->owner == t.source())
-    co_return wire::accepted{};
+    co_return done{};
   const auto back = co_await bring_config(t, t.target(), t.source(), until);
   if (!back)
-    co_return tl::unexpected{back.error()};
-  co_return wire::accepted{};
+    co_return of_store(back.error());
+  co_return done{};
 }
 
 } // namespace drover

@@ -86,6 +86,18 @@ task<done> agent::drop_handover_lock(ticket t) {
   co_return done{};
 }
 
+/// Of a step that an earlier agent of this node was cut short in. Without this the lock would hold
+/// up everybody until it expires.
+task<done> agent::drop_stale_lock() {
+  const auto locks = co_await store_.locks(handover_lock);
+  if (!locks || !locking_.empty())
+    co_return done{};
+  for (const auto& lock : *locks)
+    if (lock.name == handover_lock && lock.holder.starts_with(settings_.node.value + " "))
+      co_await store_.drop_lock(handover_lock, lock.holder);
+  co_return done{};
+}
+
 task<done> agent::drop_handover_lock_later(ticket t) {
   const auto end = timers_.now() + lock_expiry;
   while (timers_.now() < end && !abandoned()) {

@@ -27,6 +27,11 @@ ticket ticket_of(handover_record record) {
   return ticket_issuer::issue(record);
 }
 
+/// A copy that does not run and waits for what its handover brings.
+bool is_leftover(run_state state) {
+  return state == run_state::incoming || state == run_state::postmigrate;
+}
+
 /// Nothing that asking again would change.
 bool is_final(const result<done>& ended) { return ended || ended.error().code == errc::refused; }
 
@@ -54,6 +59,7 @@ task<done> agent::outlive_controller() {
     co_await changed(vm_id{}, event_pause);
 
   if (settings_.access == agent_access::control && !broken_) {
+    co_await drop_stale_lock();
     const auto records = co_await own_records();
     if (records)
       for (const auto& [vm, record] : *records)
@@ -80,6 +86,7 @@ task<done> agent::adopt() {
         return state_of(one) == run_state::incoming;
       }))
     co_await store_.barrier();
+  co_await drop_stale_lock();
   const auto records = co_await own_records();
   surveying_ = false;
   if (records)
@@ -90,7 +97,7 @@ task<done> agent::adopt() {
   co_return done{};
 }
 
-/// The last handover of each VM in which this node had a part, or of which it has a QEMU that
+/// The last handover of each VM in which this node had a part, or of which it has a copy that
 /// waits. Its own writes are always visible, and a target has waited for its record, so the own
 /// view is enough.
 task<result<std::map<vm_id, handover_record>>> agent::own_records() {
@@ -103,7 +110,7 @@ task<result<std::map<vm_id, handover_record>>> agent::own_records() {
         if (record.state == record_state::settled)
           return !found; // Nothing of it can be left.
         return record.source != settings_.node && record.target != settings_.node &&
-               (!found || state_of(*found) != run_state::incoming);
+               (!found || !is_leftover(state_of(*found)));
       });
       co_return records;
     }
@@ -138,8 +145,6 @@ task<done> agent::orphan(handover_record record) {
       co_await release_when_settled(t);
     co_return done{};
   }
-  if (record.how == policy::lock && (source || record.target == settings_.node))
-    co_await drop_handover_lock(t); // Of a step that was cut short.
   if (source)
     co_await orphan_source(std::move(record));
   else if (record.target == settings_.node)
@@ -147,16 +152,21 @@ task<done> agent::orphan(handover_record record) {
   co_return done{};
 }
 
-/// A QEMU that still waits for a stream of an epoch that is over waits in vain.
+/// A copy of an epoch that is over waits in vain: a target for its stream, a source for its
+/// release. A newer epoch was begun where the VM runs, and a source that is still complete has not
+/// gone on.
 task<done> agent::end_superseded(handover_record record) {
   const auto found = machines_.find(record.vm);
-  if (!found || state_of(*found) != run_state::incoming || found->number > record.number)
+  if (!found || !is_leftover(state_of(*found)) || found->number > record.number)
     co_return done{};
-  if (found->number == record.number && record.state == record_state::moving)
+  const bool receives = state_of(*found) == run_state::incoming;
+  const bool settled = record.state == record_state::settled;
+  if (found->number == record.number && !(receives && settled))
     co_return done{};
   auto marks = marks_of(record.vm);
-  marks.voided = std::max(marks.voided, found->number);
   marks.seen = std::max(marks.seen, found->number);
+  if (receives)
+    marks.voided = std::max(marks.voided, found->number);
   if (mark(record.vm, marks))
     co_await machine_.kill(record.vm);
   co_return done{};
@@ -182,28 +192,44 @@ task<done> agent::orphan_source(handover_record record) {
   co_return done{};
 }
 
-/// Also brings back a config that was moved early.
+/// Also brings back a config that was moved early. The other side may have published something at
+/// the same moment and so opened the record again: it is looked at once more.
 task<done> agent::settle_alone(ticket t) {
   for (auto pause = record_pause;; pause = longer(pause)) {
     const auto settled = co_await settle(t, mono_time::max());
-    if (is_final(settled) || abandoned())
+    if ((!settled && is_final(settled)) || abandoned())
       co_return done{};
     co_await sleep(pause);
+    if (!settled)
+      continue;
+    const auto seen = co_await look_behind_barrier(t.vm());
+    const auto* word = seen && seen->record ? &*seen->record : nullptr;
+    if (word && (word->number != t.number() || word->state == record_state::settled))
+      co_return done{};
   }
 }
 
+/// The record once more, with what this side has to say; what the other side has said meanwhile is
+/// not overwritten, `seen` being looked at behind a barrier just now.
+task<result<done>> agent::publish(const handover_record& seen, source_outcome outcome) {
+  auto record = seen;
+  record.outcome = outcome;
+  auto written = co_await store_.write_record(record);
+  co_return written;
+}
+
 task<done> agent::publish_completed(handover_record record) {
-  record.outcome = source_outcome::completed;
   for (auto pause = record_pause;; pause = longer(pause)) {
     const auto seen = co_await look_behind_barrier(record.vm);
+    const auto* word = seen && seen->record ? &*seen->record : nullptr;
     // Somebody has ended it meanwhile, or it is published: nothing is left to say.
     if (
-      seen && (!seen->record || seen->record->number != record.number ||
-               seen->record->state != record_state::moving || *seen->record == record))
+      seen && (!word || word->number != record.number || word->state != record_state::moving ||
+               word->outcome != source_outcome::unpublished))
       co_return done{};
-    if (seen) {
-      const auto written = co_await store_.write_record(record);
-      if (written)
+    if (word) {
+      const auto published = co_await publish(*word, source_outcome::completed);
+      if (published)
         co_return done{};
     }
     if (abandoned())
@@ -220,14 +246,25 @@ task<done> agent::release_when_settled(ticket t) {
     if (facts.machine != run_state::postmigrate || facts.machine_number != t.number())
       co_return done{};
     const auto seen = co_await look_behind_barrier(t.vm());
-    const auto* record = seen && seen->record ? &*seen->record : nullptr;
-    if (record && record->number != t.number())
+    const auto* word = seen && seen->record ? &*seen->record : nullptr;
+    if (word && word->number != t.number())
       co_return done{};
-    if (record && record->state == record_state::settled) {
-      if (record->outcome != source_outcome::completed)
+    const bool settled = word && word->state == record_state::settled;
+    if (settled && word->outcome != source_outcome::completed)
+      co_return done{};
+    if (settled && seen->owner == t.target()) {
+      const auto released = co_await release(t);
+      if (is_final(released))
         co_return done{};
-      if (seen->owner == t.target() && is_final(co_await release(t)))
+    }
+    if (word && !settled && word->outcome == source_outcome::voided) {
+      wire::voided proof;
+      proof.number = t.number();
+      const auto runs = co_await go_on(t, proof, mono_time::max());
+      if (runs || facts_of(t).machine == run_state::running) {
+        co_await settle_alone(t);
         co_return done{};
+      }
     }
     if (abandoned())
       co_return done{};
@@ -235,50 +272,71 @@ task<done> agent::release_when_settled(ticket t) {
   }
 }
 
-/// T: its QEMU dies with a stream that ends early; one that has loaded everything waits for the
-/// source's word in the record, and without it stays paused.
 task<done> agent::orphan_target(handover_record record) {
-  const auto t = ticket_of(record);
+  const auto vm = record.vm;
   const auto eager_until = timers_.now() + eager;
-  for (auto pause = record_pause; !abandoned();
-       pause = timers_.now() < eager_until ? record_pause : longer(pause)) {
-    const auto facts = facts_of(t);
-    if (facts.machine == run_state::absent || facts.machine_number != t.number())
+  auto pause = record_pause;
+  for (;;) {
+    const auto ended = co_await end_target(record);
+    if (ended || abandoned())
       co_return done{};
-    if (facts.marks.run == t.number()) {
-      co_await settle_target(t);
-      co_return done{};
-    }
-    const auto seen = co_await look_behind_barrier(t.vm());
-    const auto* word = seen && seen->record ? &*seen->record : nullptr;
-    const bool over = word && (word->number > t.number() || word->state == record_state::settled ||
-                               word->outcome == source_outcome::kept);
-    if (facts.stream == stream_phase::ended || over) {
-      co_await void_alone(t);
-      co_return done{};
-    }
-    const bool forward = word && word->number == t.number() &&
-                         word->outcome == source_outcome::completed &&
-                         facts.stream == stream_phase::completed;
-    const bool runs = forward && co_await let_run_alone(record);
-    if (!runs)
-      co_await changed(t.vm(), pause);
+    co_await changed(vm, pause);
+    if (timers_.now() >= eager_until)
+      pause = longer(pause);
   }
   co_return done{};
 }
 
+/// T, one look: its QEMU dies with a stream that ends early; one that has loaded everything waits
+/// for the source's word in the record, and without it stays paused. Where the epoch is void here
+/// although the source has completed, the source is told. True when nothing is left to do.
+task<bool> agent::end_target(handover_record record) {
+  const auto t = ticket_of(record);
+  const auto facts = facts_of(t);
+  const bool here = facts.machine != run_state::absent && facts.machine_number == t.number();
+  if (facts.marks.run == t.number()) {
+    if (here)
+      co_await settle_target(t);
+    co_return true;
+  }
+  // Never prepared here, or forgotten in a reboot: nothing that this node could say.
+  if (!here && proof_of_void(t).number != t.number())
+    co_return true;
+  const auto seen = co_await look_behind_barrier(t.vm());
+  if (!seen || !seen->record)
+    co_return false;
+  const auto& word = *seen->record;
+  const bool over = word.number > t.number() || word.state == record_state::settled ||
+                    word.outcome == source_outcome::kept;
+  if (over && !here)
+    co_return true;
+  if (over || facts.stream == stream_phase::ended) {
+    const auto gone = co_await void_epoch(t);
+    co_return over&& is_final(gone);
+  }
+  if (word.number != t.number() || word.outcome != source_outcome::completed)
+    co_return false;
+  if (!here || facts.marks.voided >= t.number()) {
+    const auto gone = co_await void_epoch(t);
+    if (gone)
+      co_await publish(word, source_outcome::voided);
+  } else if (facts.stream == stream_phase::completed) {
+    co_await let_run_alone(record);
+  }
+  co_return false; // Until the record says that it is settled.
+}
+
 /// Whatever the policy but `ticket`: nobody moves the config now, or it has been moved; so T claims
 /// it first.
-task<bool> agent::let_run_alone(handover_record record) {
+task<done> agent::let_run_alone(handover_record record) {
   if (record.how != policy::ticket)
     record.how = policy::claim;
   const auto t = ticket_of(std::move(record));
   auto evidence = facts_of(t);
   const auto gathered = co_await gather_evidence(t, evidence, mono_time::max());
-  if (!gathered)
-    co_return false;
-  const auto taken = co_await let_run(t, evidence);
-  co_return taken.has_value();
+  if (gathered)
+    co_await let_run(t, evidence);
+  co_return done{};
 }
 
 /// T runs: the config comes here, the lock goes, the record is settled, which lets the source go.
@@ -290,15 +348,6 @@ task<done> agent::settle_target(ticket t) {
   if (claim.number == t.number() && *claim.end)
     co_await settle_alone(t);
   co_return done{};
-}
-
-task<done> agent::void_alone(ticket t) {
-  for (auto pause = record_pause;; pause = longer(pause)) {
-    const auto gone = co_await void_epoch(t);
-    if (is_final(gone) || abandoned())
-      co_return done{};
-    co_await sleep(pause);
-  }
 }
 
 } // namespace drover

@@ -81,11 +81,10 @@ result<std::map<vm_id, run_marks>> file_mark_store::load() {
 result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
   const auto path = (run_dir_ / (to_string(vm) + extension)).string();
   const auto aside = path + ".new";
-  const auto text = "{\"run\":" + to_string(marks.run) + ",\"voided\":" + to_string(marks.voided) +
-                    ",\"seen\":" + to_string(marks.seen) +
-                    ",\"barrier\":" + to_string(marks.barrier) +
-                    ",\"paused\":" + to_string(marks.paused) +
-                    ",\"owned\":" + to_string(marks.owned) + "}\n";
+  const auto text =
+    "{\"run\":" + to_string(marks.run) + ",\"voided\":" + to_string(marks.voided) +
+    ",\"seen\":" + to_string(marks.seen) + ",\"barrier\":" + to_string(marks.barrier) +
+    ",\"paused\":" + to_string(marks.paused) + ",\"owned\":" + to_string(marks.owned) + "}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0)
     return system_failure("a mark cannot be written", aside);

@@ -22,6 +22,8 @@ std::string_view to_string(source_outcome o) {
     return "completed";
   case source_outcome::kept:
     return "kept";
+  case source_outcome::voided:
+    return "voided";
   case source_outcome::unpublished:
     break;
   }
@@ -29,7 +31,9 @@ std::string_view to_string(source_outcome o) {
 }
 
 std::optional<source_outcome> source_outcome_from_string(std::string_view text) {
-  for (auto o : {source_outcome::unpublished, source_outcome::completed, source_outcome::kept})
+  for (auto o :
+       {source_outcome::unpublished, source_outcome::completed, source_outcome::kept,
+        source_outcome::voided})
     if (to_string(o) == text)
       return o;
   return std::nullopt;

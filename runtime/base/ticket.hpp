@@ -23,7 +23,7 @@ enum class record_state : std::uint8_t {
 std::string_view to_string(record_state s);
 std::optional<record_state> record_state_from_string(std::string_view text);
 
-/// What the source's QEMU ended in, published in the record when the controller is gone.
+/// What can no longer be undone, published in the record when the controller is gone.
 enum class source_outcome : std::uint8_t {
   /// Not known, or not published because the controller lives and learns it directly.
   unpublished,
@@ -31,6 +31,9 @@ enum class source_outcome : std::uint8_t {
   completed,
   /// The source runs on by itself: the epoch is void.
   kept,
+  /// The target's word, after `completed`: it has made the epoch void and never let it run, so the
+  /// source goes on.
+  voided,
 };
 
 std::string_view to_string(source_outcome o);

@@ -146,6 +146,16 @@ struct rig {
         return i;
     return cluster.calls.size();
   }
+  bool is_locked() const { return !cluster.latest.locks.empty(); }
+  /// Store writes of `node` from call `from` up to call `to`.
+  std::vector<std::string> writes(std::size_t from, std::size_t to) const {
+    std::vector<std::string> found;
+    for (auto i = from; i < to && i < cluster.calls.size(); ++i)
+      if (const auto& c = cluster.calls[i];
+          c.what.starts_with("store.") && !c.what.starts_with("store.read"))
+        found.push_back(c.node + " " + c.what.substr(6));
+    return found;
+  }
   void both_lose_the_controller() {
     source.it().controller_gone();
     target.it().controller_gone();
@@ -171,7 +181,8 @@ public:
     end
   };
 
-  explicit journey(rig& world, policy how = policy::ticket) : world_(world), how_(how) {}
+  explicit journey(rig& world, policy how = policy::ticket, std::string controller = "c:1")
+    : world_(world), how_(how), controller_(std::move(controller)) {}
 
   const ticket& evidence() const { return begun_->evidence; }
   const std::optional<wire::begun>& begun() const { return begun_; }
@@ -180,7 +191,7 @@ public:
   result<done> ask(step s) {
     switch (s) {
     case begin: {
-      auto answer = world_.source.ask(wire::begin_handover{vm, n2, how_, "c:1"});
+      auto answer = world_.source.ask(wire::begin_handover{vm, n2, how_, controller_});
       if (!answer)
         return tl::unexpected{answer.error()};
       begun_ = *answer;
@@ -263,6 +274,7 @@ private:
 
   rig& world_;
   const policy how_;
+  const std::string controller_;
   std::optional<wire::begun> begun_;
   wire::stream_offer offer_;
 };

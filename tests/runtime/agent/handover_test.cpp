@@ -248,7 +248,7 @@ TEST_CASE("a begin that ended between record and lock is overtaken by the next e
   stale.state = record_state::moving;
   stale.source = n1;
   stale.target = n2;
-  stale.controller = "dead:1";
+  stale.controller = "c:1";
   world.source.store.write_record(stale, [](auto) {});
   world.clock.run_for(milliseconds{1});
   journey j{world};

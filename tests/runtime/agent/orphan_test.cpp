@@ -12,11 +12,12 @@ void check_one_runs(rig& world) {
   CHECK(world.machines.violations.empty());
   REQUIRE(world.machines.running(vm) == 1);
   CHECK(world.owner() == (world.runs(world.source) ? n1 : n2));
-  if (world.runs(world.source)) {
-    CHECK(world.config() == config_text(vm));
-    CHECK(world.record().state == record_state::settled);
-    CHECK_FALSE(world.target.machines.machines.contains(vm));
-  }
+  // Nothing is left over: no lock, no open record, no second copy.
+  const auto& other = world.runs(world.source) ? world.target : world.source;
+  CHECK(world.config() == config_text(vm));
+  CHECK(world.record().state == record_state::settled);
+  CHECK_FALSE(other.machines.machines.contains(vm));
+  CHECK_FALSE(world.is_locked());
 }
 
 } // namespace
@@ -40,12 +41,13 @@ TEST_CASE("a controller that dies in any phase leaves one running copy", "[agent
       world.both_lose_the_controller();
       check_one_runs(world);
       const bool forward = after > journey::source_end;
+      CHECK(world.source.finished);
       CHECK(world.runs(world.target) == forward);
     }
 }
 
 TEST_CASE("a controller that dies at any moment leaves one running copy", "[agent]") {
-  for (const auto how : {policy::check, policy::ticket})
+  for (const auto how : all_policies)
     for (int tenths = 0; tenths < 300; tenths += 3) {
       INFO(to_string(how) << " gone after " << tenths << " tenths of a ms of the stream");
       rig world;
@@ -60,27 +62,32 @@ TEST_CASE("a controller that dies at any moment leaves one running copy", "[agen
 }
 
 TEST_CASE("a controller that dies while a request is at work leaves one running copy", "[agent]") {
-  for (int at = journey::begin; at < journey::end; ++at)
-    for (int microseconds = 0; microseconds < 2000; microseconds += 90) {
-      INFO("during step " << at << " after " << microseconds << " us");
-      rig world;
-      journey j{world};
-      j.run(journey::begin, static_cast<journey::step>(at));
-      if (at == journey::begin)
-        (void)world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
-      if (at == journey::receive)
-        (void)world.target.send(
-          wire::receive{j.evidence(), j.begun()->config, j.begun()->facts, false});
-      if (at == journey::take_over)
-        (void)world.target.send(wire::take_over{{j.evidence()}});
-      if (at == journey::release)
-        (void)world.source.send(wire::release_source{{j.evidence()}});
-      if (at == journey::settle)
-        (void)world.target.send(wire::settle{{j.evidence()}});
-      world.clock.run_for(std::chrono::microseconds{microseconds});
-      world.both_lose_the_controller();
-      check_one_runs(world);
-    }
+  for (const auto how : all_policies)
+    for (int at = journey::begin; at < journey::end; ++at)
+      for (int microseconds = 0; microseconds < 2000; microseconds += 90) {
+        INFO(to_string(how) << " during step " << at << " after " << microseconds << " us");
+        rig world;
+        journey j{world, how};
+        j.run(journey::begin, static_cast<journey::step>(at));
+        if (at == journey::begin)
+          (void)world.source.send(wire::begin_handover{vm, n2, how, "c:1"});
+        if (
+          (at == journey::early_move && how == policy::early) ||
+          (at == journey::move && how != policy::early && !target_moves_config(how)))
+          (void)world.source.send(wire::move_config{{j.evidence()}});
+        if (at == journey::receive)
+          (void)world.target.send(
+            wire::receive{j.evidence(), j.begun()->config, j.begun()->facts, false});
+        if (at == journey::take_over)
+          (void)world.target.send(wire::take_over{{j.evidence()}});
+        if (at == journey::release)
+          (void)world.source.send(wire::release_source{{j.evidence()}});
+        if (at == journey::settle)
+          (void)world.target.send(wire::settle{{j.evidence()}});
+        world.clock.run_for(std::chrono::microseconds{microseconds});
+        world.both_lose_the_controller();
+        check_one_runs(world);
+      }
 }
 
 TEST_CASE(
