@@ -32,6 +32,8 @@ void store_log::put_first(vm_id vm, const node_id& owner, std::string text) {
   auto& versions = configs_[vm];
   versions.insert(
     versions.begin(), {0, owner, std::make_shared<const std::string>(std::move(text))});
+  if (versions.size() == 1)
+    places_.emplace(vm, owner);
 }
 
 // The entry that is being noted is not in `stamps_` yet, so its position is one more than the end.
@@ -103,11 +105,24 @@ std::optional<node_id> store_log::owner(vm_id vm, log_position seen) const {
 }
 
 std::map<vm_id, node_id> store_log::places(log_position seen) const {
-  std::map<vm_id, node_id> out;
-  for (const auto& [vm, versions] : configs_)
-    if (const auto* version = version_at(versions, seen); version != nullptr && version->owner)
-      out.emplace_hint(out.end(), vm, *version->owner);
-  return out;
+  move_places_to(seen);
+  return places_;
+}
+
+/// What changed between two positions is different; forwards and backwards alike.
+void store_log::move_places_to(log_position seen) const {
+  const auto last = std::max(seen, places_at_);
+  for (auto position = std::min(seen, places_at_) + 1; position <= last; ++position) {
+    const auto& made = entry(position);
+    if (made.what != stamp_kind::config && made.what != stamp_kind::moved)
+      continue;
+    const vm_id vm{made.which};
+    if (const auto* version = config(vm, seen); version != nullptr)
+      places_.insert_or_assign(vm, *version->owner);
+    else
+      places_.erase(vm);
+  }
+  places_at_ = seen;
 }
 
 const handover_record* store_log::record(vm_id vm, log_position seen) const {

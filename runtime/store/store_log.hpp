@@ -136,6 +136,7 @@ private:
     return after == versions.begin() ? nullptr : &*std::prev(after);
   }
 
+  void move_places_to(log_position seen) const;
   stamp note(const config_placed& change);
   stamp note(const config_removed& change);
   stamp note(const record_written& change);
@@ -150,6 +151,9 @@ private:
   std::map<vm_id, history<record_version>> records_;
   std::map<std::string, lock_history> locks_;
   std::vector<std::string> lock_names_;
+  /// All places as of a position: whoever asks next asks for one nearby.
+  mutable std::map<vm_id, node_id> places_;
+  mutable log_position places_at_ = 0;
 };
 
 } // namespace drover

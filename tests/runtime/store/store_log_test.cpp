@@ -1,5 +1,7 @@
 #include "runtime/store/store_log.hpp"
 
+#include "runtime/base/luck.hpp"
+
 #include <catch2/catch.hpp>
 
 namespace drover {
@@ -43,6 +45,33 @@ TEST_CASE("the log is read as it was after any of its entries") {
   CHECK(log.last_of(n1) == 5);
   CHECK(log.last_of(n2) == 3);
   CHECK(log.last_of(node_id{"n3"}) == 0);
+}
+
+TEST_CASE("all places are told as of any position, in whatever order they are asked for") {
+  store_log log;
+  std::vector<std::map<vm_id, node_id>> expected(1);
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    log.put_first(vm_id{100 + i}, n1, "a");
+    expected.back()[vm_id{100 + i}] = n1;
+  }
+  luck chance{5};
+  for (int step = 0; step < 200; ++step) {
+    auto now = expected.back();
+    const vm_id which{100 + static_cast<std::uint32_t>(chance.below(8))};
+    if (chance.below(4) == 0) {
+      log.append({{}, n1, config_removed{which}});
+      now.erase(which);
+    } else {
+      const auto owner = chance.below(2) == 0 ? n1 : n2;
+      log.append({{}, n1, config_placed{which, owner, text_of("b")}});
+      now[which] = owner;
+    }
+    expected.push_back(now);
+  }
+  for (int look = 0; look < 500; ++look) {
+    const auto seen = chance.below(expected.size());
+    REQUIRE(log.places(seen) == expected[seen]);
+  }
 }
 
 TEST_CASE("only a config that changes its place counts as moved") {
