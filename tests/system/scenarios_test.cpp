@@ -51,7 +51,7 @@ std::vector<json> lines_of(const std::filesystem::path& file) {
 } // namespace
 
 TEST_CASE("the demo moves 24 VMs under every policy, and no beat is lost or doubled", "[system]") {
-  for (const auto* policy : {"ticket", "claim", "nocheck", "check"}) {
+  for (const auto* policy : {"ticket", "claim", "early", "lock", "nocheck", "check"}) {
     INFO(policy);
     const auto p = play("demo", {"--policy", policy});
     CHECK(p.exit_code == 0);

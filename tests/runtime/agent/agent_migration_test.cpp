@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <iterator>
+#include <thread>
 
 using namespace drover;
 using namespace drover::test;
@@ -27,7 +28,7 @@ struct pair_of_agents {
   agent_program target{nodes.command({}, "n2")};
   std::optional<ticket> evidence;
 
-  /// Up to the point where both QEMUs have their final state.
+  /// Up to the point where both QEMUs have their final state; under `early` with the move.
   void stream(policy how) {
     const auto begun = ask(source, wire::begin_handover{vm, node_id{"n2"}, how, "test:1"});
     REQUIRE(begun);
@@ -36,6 +37,10 @@ struct pair_of_agents {
       ask(target, wire::receive{begun->evidence, begun->config, begun->facts, false});
     INFO((offer ? "" : to_string(offer.error())));
     REQUIRE(offer);
+    if (how == policy::early) {
+      REQUIRE(ask(source, wire::move_config{{begun->evidence}}));
+      REQUIRE(ask(target, wire::await_claim{{begun->evidence}}));
+    }
     REQUIRE(
       ask(source, wire::stream{begun->evidence, offer->host, offer->port, offer->token, 0, 500}));
     for (auto* one : {&source, &target}) {
@@ -61,11 +66,11 @@ std::string content(const std::filesystem::path& file) {
 } // namespace
 
 TEST_CASE("two agents move a real QEMU under every policy", "[system]") {
-  for (const auto how : {policy::ticket, policy::claim, policy::nocheck, policy::check}) {
+  for (const auto how : all_policies) {
     INFO(to_string(how));
     pair_of_agents two;
     two.stream(how);
-    if (how == policy::check || how == policy::nocheck)
+    if (how != policy::early && !target_moves_config(how))
       REQUIRE(ask(two.source, wire::move_config{{*two.evidence}}));
     const auto taken = ask(two.target, wire::take_over{{*two.evidence}});
     INFO((taken ? "" : to_string(taken.error())));
@@ -107,7 +112,39 @@ TEST_CASE("after the switchover two orphans bring the VM up at its target", "[sy
   CHECK(two.state(next) == wire::run_state::running);
   agent_program old{two.nodes.command({}, "n1")};
   REQUIRE(ask(old, wire::hello{wire::protocol_version, "test:2"}));
-  CHECK(two.state(old) == wire::run_state::postmigrate);
+  // The source's paused copy has gone once the target had settled.
+  CHECK(two.state(old) == wire::run_state::absent);
+  CHECK(content(two.nodes.config("n2")) == agent_directory::text);
+}
+
+TEST_CASE("a new controller's agents finish what killed agents left", "[system]") {
+  for (const auto how : all_policies) {
+    INFO(to_string(how));
+    pair_of_agents two;
+    two.stream(how);
+    for (auto* one : {&two.source, &two.target})
+      ::kill(one->pid(), SIGKILL);
+    agent_program source{two.nodes.command({}, "n1")};
+    agent_program target{two.nodes.command({}, "n2")};
+    for (auto* one : {&source, &target})
+      REQUIRE(ask(*one, wire::hello{wire::protocol_version, "test:2"}));
+    for (int i = 0; i < 100 && two.state(source) != wire::run_state::absent; ++i)
+      std::this_thread::sleep_for(50ms);
+    CHECK(two.state(source) == wire::run_state::absent);
+    CHECK(two.state(target) == wire::run_state::running);
+    CHECK(content(two.nodes.config("n2")) == agent_directory::text);
+    // Nothing of it is left, so that the VM can move on.
+    const auto begin = [&] {
+      return ask(target, wire::begin_handover{vm, node_id{"n1"}, policy::ticket, "test:2"});
+    };
+    auto back = begin();
+    for (int i = 0; i < 100 && !back && back.error().code == errc::retry; ++i) {
+      std::this_thread::sleep_for(50ms);
+      back = begin();
+    }
+    INFO((back ? "" : to_string(back.error())));
+    CHECK(back);
+  }
 }
 
 TEST_CASE("an agent that was killed is followed by one that takes the VM over", "[system]") {
