@@ -2,6 +2,7 @@
 #include "runtime/program/commands.hpp"
 #include "runtime/program/options.hpp"
 #include "runtime/scenario/scenario_command.hpp"
+#include "runtime/sim/sim_run.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -15,6 +16,6 @@ int main(int argc, char** argv) {
   }
   const auto& options = std::get<drover::options>(parsed);
   if (const auto* run = std::get_if<drover::run_options>(&options.command))
-    return drover::run_scenario_command(options, *run);
+    return drover::run_scenario_command(options, *run, drover::run_in_sim);
   return drover::run_command(options);
 }

@@ -21,6 +21,7 @@ struct connection;
 struct node_wire {
   delay_range latency{std::chrono::microseconds{100}, std::chrono::microseconds{400}, 0, {}};
   bool silent = false;
+  bool refusing = false;
   std::uint32_t duplicates_per_million = 0;
   std::vector<std::weak_ptr<connection>> connections;
 };
@@ -95,10 +96,19 @@ struct connection : std::enable_shared_from_this<connection> {
       if (wires->seen)
         wires->seen(node, to_node, item.line);
       if (!to_node)
-        events.line(std::move(item.line));
+        deliver(std::move(item.line));
       else if (peer)
         peer->take_line(std::move(item.line));
     }
+  }
+
+  /// As a real link does it: a peer that breaks the rules of lines costs the link.
+  void deliver(std::string line) {
+    if (line.size() > line_bytes_max || line.find('\0') != std::string::npos)
+      return finish({errc::invalid, "the agent sent what is not a line", node.value});
+    if (line.ends_with('\r'))
+      line.pop_back();
+    events.line(std::move(line));
   }
 
   void end_peer() {
@@ -114,6 +124,12 @@ struct connection : std::enable_shared_from_this<connection> {
     wires->queue.after(learns, [self = shared_from_this()] { self->end_peer(); });
     if (events.closed)
       events.closed(std::move(why));
+  }
+
+  /// Who opened it is gone.
+  void abandon() {
+    const auto told = std::exchange(events, {});
+    finish({errc::lost, "the controller is gone", {}});
   }
 
   /// Both ends learn it, each on its own, never inside this call.
@@ -136,10 +152,8 @@ public:
     : wires_(std::move(wires)), node_(std::move(node)), make_(std::move(make)) {}
   ~sim_link() override {
     // The program is gone, and with it who would be told.
-    if (!way_ || way_->over)
-      return;
-    way_->events = {[] {}, [](const std::string&) {}, [](const error&) {}};
-    hang_up(way_);
+    if (way_ && !way_->over)
+      way_->abandon();
   }
 
   void open(link_events events) override {
@@ -174,6 +188,8 @@ private:
   static void connect(const std::shared_ptr<connection>& way, const sim_peer_maker& make) {
     if (way->over || way->wire().silent)
       return; // Nobody answers, and nobody is told.
+    if (way->wire().refusing)
+      return way->finish({errc::lost, "the connection to " + way->node.value + " is refused", {}});
     const std::weak_ptr<connection> weak = way;
     way->peer = make({
       [weak](std::string line) {
@@ -221,11 +237,21 @@ void sim_wires::cut(const node_id& node) {
       c->break_off({errc::lost, "the connection to " + node.value + " was cut", {}});
 }
 
+void sim_wires::abandon_all() {
+  for (auto& [node, wire] : parts_->nodes)
+    for (const auto& weak : std::exchange(wire.connections, {}))
+      if (auto c = weak.lock())
+        c->abandon();
+}
+
+void sim_wires::refuse(const node_id& node) { parts_->nodes[node].refusing = true; }
+
 void sim_wires::silence(const node_id& node) { parts_->nodes[node].silent = true; }
 
 void sim_wires::heal(const node_id& node) {
   auto& wire = parts_->nodes[node];
   wire.silent = false;
+  wire.refusing = false;
   for (const auto& weak : wire.connections)
     if (auto c = weak.lock(); c && !c->over) {
       c->arm(c->inbound, true);

@@ -58,6 +58,10 @@ public:
   delay_range latency(const node_id& node) const;
   /// Every connection to the node breaks now; new ones can be made.
   void cut(const node_id& node);
+  /// The program that opened the links is gone: nobody is told, and the nodes learn it.
+  void abandon_all();
+  /// Until `heal`, new connections are refused.
+  void refuse(const node_id& node);
   /// Until `heal`, new connections are not answered and nothing arrives; nobody is told.
   void silence(const node_id& node);
   void heal(const node_id& node);

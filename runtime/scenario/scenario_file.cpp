@@ -17,6 +17,7 @@ void read_head(wire::object_reader& root, scenario_file& scenario) {
   if (root.good() && scenario.why.size() < why_chars_min)
     root.refuse("why", "expected one to three sentences on what the scenario shows");
   scenario.deadline_s = read_number(root, "deadline_s", scenario.deadline_s, 1, deadline_s_max);
+  scenario.seeds_max = read_number(root, "seeds_max", 0, 0, 1'000'000'000);
   scenario.repeat_until_settled = root.optional("repeat_until_settled", false);
   if (scenario.repeat_until_settled)
     mark_sim_only(scenario, root, "repeat_until_settled");

@@ -73,6 +73,8 @@ struct scenario_file {
   std::filesystem::path path; ///< as it was given
   std::string why;
   std::uint32_t deadline_s = 120; ///< of the whole run
+  /// Of more seeds than this a campaign plays the first ones only; 0 = all of them.
+  std::uint32_t seeds_max = 0;
   std::string accel = "tcg";
   std::map<node_id, scenario_node> nodes; ///< empty where `random` draws them
   cluster_limits limits;

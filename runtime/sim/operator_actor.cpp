@@ -26,7 +26,7 @@ public:
   handle::behavior_type make_behavior() {
     return {
       [this](operate& m) { begin(std::move(m)); },
-      [this](look_around& m) { look(std::move(m.seen)); },
+      [this](look_around& m) { look({}, std::move(m.seen)); },
       [this](const cancel_all& m) {
         for (const auto& job : jobs_)
           self_->send(job, cancel_evacuation{m.reason});
@@ -39,7 +39,11 @@ private:
   using answers = std::map<node_id, result<wire::reply_body>>;
 
   void begin(operate order) {
-    look([this, order = std::move(order)](survey seen) {
+    // Who names his targets needs to know of nobody else.
+    std::set<node_id> whom{order.what.targets.begin(), order.what.targets.end()};
+    if (!whom.empty())
+      whom.insert(order.what.source);
+    look(whom, [this, order = std::move(order)](survey seen) {
       note_survey(*parts_.around.trace, seen, parts_.around.wall_now());
       auto p = plan_of(parts_.cluster, seen, order.what);
       if (!p) {
@@ -73,10 +77,13 @@ private:
         });
   }
 
-  void look(std::function<void(survey)> seen) {
+  /// At these nodes; empty = all.
+  void look(const std::set<node_id>& whom, std::function<void(survey)> seen) {
     auto all = std::make_shared<answers>();
-    const auto count = parts_.tree.owners.size();
+    const auto count = whom.empty() ? parts_.tree.owners.size() : whom.size();
     for (const auto& [node, owner] : parts_.tree.owners) {
+      if (!whom.empty() && !whom.contains(node))
+        continue;
       const auto take = [all, count, seen, from = node](result<wire::reply_body> body) {
         all->emplace(from, std::move(body));
         if (all->size() == count)

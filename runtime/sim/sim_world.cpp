@@ -55,18 +55,27 @@ sim_world::sim_world(sim_world_settings settings, std::shared_ptr<trace_sink> tr
     hosts_.emplace(
       node, std::make_unique<sim_host>(
               node, of.memory_bytes, sim_host_parts{queue_, *store_, *machines_}));
+  machines_->on_change = [this](const machine_changed& e) {
+    note(e);
+    if (on_machine_change)
+      on_machine_change(e);
+  };
   if (settings_.detail == sim_detail::everything)
     watch_everything();
 }
 
 sim_world::~sim_world() { kill_controller(); }
 
+delay_range sim_world::usual_lag(const node_id& node) const {
+  const auto own = settings_.store_lag.find(node);
+  return own == settings_.store_lag.end() ? settings_.store.lag : own->second;
+}
+
 void sim_world::note(decltype(trace_event::body) body) {
   trace_->take(trace_event{queue_.wall_now(), std::move(body)});
 }
 
 void sim_world::watch_everything() {
-  machines_->on_change = [this](const machine_changed& e) { note(e); };
   store_->on_view_changed = [this](const view_changed& e) { note(e); };
   wires_->observe([this](const node_id& node, bool to_node, const std::string& line) {
     note_line(node, to_node, line);
@@ -126,7 +135,11 @@ void sim_world::start_controller() {
     controller_->system, {settings_.cluster, std::move(tree), settings.around, name});
 }
 
-void sim_world::kill_controller() { controller_.reset(); }
+void sim_world::kill_controller() {
+  // The links keep their owners' handles: without them the actors go with their system.
+  wires_->abandon_all();
+  controller_.reset();
+}
 
 std::optional<operator_handle> sim_world::chief() const {
   return controller_ ? controller_->chief : std::nullopt;

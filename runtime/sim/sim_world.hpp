@@ -25,7 +25,8 @@
 
 namespace drover {
 
-/// Whether lines, QEMU's changes and views are put into the trace: dear, and for people only.
+/// Whether lines and views are put into the trace: dear, and for people and for actions that wait
+/// for them.
 enum class sim_detail : std::uint8_t { decisions, everything };
 
 struct sim_world_settings {
@@ -54,8 +55,13 @@ public:
   sim_host& host(const node_id& node) { return *hosts_.at(node); }
   const std::map<node_id, std::unique_ptr<sim_host>>& hosts() const { return hosts_; }
   const cluster_file& cluster() const { return settings_.cluster; }
+  /// The node's lag where no fault changes it.
+  delay_range usual_lag(const node_id& node) const;
   trace_sink& trace() { return *trace_; }
   void note(decltype(trace_event::body) body);
+
+  /// Told of every change of a QEMU; set before anything happens.
+  std::function<void(const machine_changed&)> on_machine_change;
 
   /// The controller's actors; made anew by `start_controller`.
   void start_controller();

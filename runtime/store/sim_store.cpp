@@ -19,6 +19,7 @@ public:
     : sim_call(operation, vm, asked, asked_wall), access_(access), what_(std::move(what)),
       answer_(std::move(answer)) {}
 
+  bool is_write() const override { return access_ == sim_access::write; }
   nanoseconds draw(sim_store_core& core, sim_store_node& node) override {
     // A refusal for want of a quorum comes at once.
     const bool is_short = access_ == sim_access::read || !core.has_quorum(node);

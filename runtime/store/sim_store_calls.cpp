@@ -1,6 +1,7 @@
 #include "runtime/store/sim_store_calls.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace drover {
 
@@ -62,10 +63,25 @@ void sim_store_calls::finish(const std::shared_ptr<sim_call>& call) {
     arm(call);
     return;
   }
+  if (waits_for_others(call))
+    return;
   running_.erase(std::find(running_.begin(), running_.end(), call));
   call->make(*core_, node_);
   start();
   answer(call);
+}
+
+/// A write returns when the local replica has applied it, and with it all that was ordered before:
+/// who lags pays for it here.
+bool sim_store_calls::waits_for_others(const std::shared_ptr<sim_call>& call) {
+  if (!call->is_write() || std::exchange(call->caught_up, true) || !core_->has_quorum(node_))
+    return false;
+  const auto seen = core_->backlog_seen(node_);
+  if (seen <= queue().now())
+    return false;
+  call->rest = seen - queue().now();
+  arm(call);
+  return true;
 }
 
 void sim_store_calls::answer(const std::shared_ptr<sim_call>& call) {

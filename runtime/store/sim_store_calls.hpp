@@ -26,6 +26,7 @@ public:
   sim_call(const sim_call&) = delete;
   sim_call& operator=(const sim_call&) = delete;
 
+  virtual bool is_write() const = 0;
   /// How long it takes when nothing hangs.
   virtual nanoseconds draw(sim_store_core& core, sim_store_node& node) = 0;
   /// Its turn is over: what it reads or writes is decided now.
@@ -48,6 +49,8 @@ public:
   mono_time begun{};
   mono_time due{};
   nanoseconds rest{0};
+  /// It has waited for what others wrote before it.
+  bool caught_up = false;
 
 private:
   const char* operation_;
@@ -75,6 +78,7 @@ private:
   void start();
   void arm(const std::shared_ptr<sim_call>& call);
   void finish(const std::shared_ptr<sim_call>& call);
+  bool waits_for_others(const std::shared_ptr<sim_call>& call);
   void answer(const std::shared_ptr<sim_call>& call);
   void time_out(const std::shared_ptr<sim_call>& call);
   void watch(const std::shared_ptr<sim_call>& call, mono_time earliest);

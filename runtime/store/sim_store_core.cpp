@@ -39,6 +39,11 @@ bool sim_store_core::has_quorum(const sim_store_node& node) const {
   return !node.cut_at && node.quorum_back <= queue_.now();
 }
 
+mono_time sim_store_core::backlog_seen(sim_store_node& node) {
+  node.view.advance(log_, now());
+  return mono_time{node.view.all_seen(log_)};
+}
+
 result<done> sim_store_core::write(sim_store_node& node, mono_time begun, const job<done>& what) {
   if (!has_quorum(node)) {
     // Refused at once; but what was under way when the quorum went is answered without a word about

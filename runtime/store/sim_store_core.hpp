@@ -60,6 +60,8 @@ public:
   /// When nothing hangs any more; not later than now when nothing does.
   mono_time hangs_until() const { return hangs_until_; }
   mono_time hangs_since() const { return hangs_since_; }
+  /// When the node's view will show everything that stands in the log now.
+  mono_time backlog_seen(sim_store_node& node);
   /// The read of `node` now.
   template <class T>
   result<T> read(sim_store_node& node, const job<T>& what) {

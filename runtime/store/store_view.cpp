@@ -83,6 +83,13 @@ std::optional<log_time> store_view::lock_seen(std::uint32_t number) const {
   return number < locks_.size() ? locks_[number] : std::nullopt;
 }
 
+log_time store_view::all_seen(const store_log& log) const {
+  auto when = seen_at_;
+  for (auto position = at_ + 1; position <= log.end(); ++position)
+    when = std::max(when, log.entry(position).at + lag_of(position));
+  return when;
+}
+
 log_time store_view::foresee(const store_log& log, log_position position) {
   foreseen_ = std::max(foreseen_, log.entry(position).at + lag_of(position));
   return foreseen_;

@@ -45,6 +45,9 @@ public:
   /// their order.
   log_time foresee(const store_log& log, log_position position);
 
+  /// When the last entry of the log will be seen if nothing hastens it.
+  log_time all_seen(const store_log& log) const;
+
   moved_function on_moved;
 
 private:

@@ -10,3 +10,7 @@ drover_test(link_process_contract_test contracts
 target_compile_definitions(link_process_contract_test PRIVATE
   ECHO_AGENT="$<TARGET_FILE:link_echo_agent>")
 add_dependencies(link_process_contract_test link_echo_agent)
+
+drover_test(link_sim_contract_test contracts
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/link_sim_contract_test.cpp
+  LINK drover_link_contract)

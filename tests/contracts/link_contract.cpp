@@ -33,6 +33,13 @@ link_events link_listener::events() const {
 
 bool link_listener::wait(const std::function<bool(const record&)>& arrived) const {
   std::unique_lock guard(seen_->mutex);
+  while (step_ && !arrived(*seen_)) {
+    guard.unlock();
+    const bool moved = step_();
+    guard.lock();
+    if (!moved)
+      return arrived(*seen_);
+  }
   return seen_->changed.wait_for(
     guard, longest_link_wait, [this, &arrived] { return arrived(*seen_); });
 }
@@ -69,7 +76,7 @@ namespace {
 
 /// An open link and its listener.
 struct open_link {
-  explicit open_link(const link_maker& make) : way(make()) {
+  explicit open_link(const link_maker& make) : heard(make.step), way(make()) {
     way->open(heard.events());
     REQUIRE(heard.wait_opened());
   }
@@ -185,7 +192,7 @@ void check_many(const link_maker& make) {
 }
 
 void check_dropped(const link_maker& make) {
-  link_listener heard;
+  link_listener heard{make.step};
   auto way = make();
   way->open(heard.events());
   REQUIRE(heard.wait_opened());

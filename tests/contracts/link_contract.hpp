@@ -15,12 +15,21 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace drover::contracts {
 
-/// A closed link of its own at each call.
-using link_maker = std::function<link_ptr()>;
+/// Makes the links of one kind.
+struct link_maker {
+  /// A closed link of its own at each call.
+  std::function<link_ptr()> make;
+  /// Lets something happen in a world that has no threads of its own; false when nothing is left
+  /// that could. Empty where things happen by themselves.
+  std::function<bool()> step;
+
+  link_ptr operator()() const { return make(); }
+};
 
 void check_link_contract(const link_maker& make);
 
@@ -30,7 +39,8 @@ inline constexpr std::chrono::seconds longest_link_wait{20};
 /// What a link has told, collected from its thread.
 class link_listener {
 public:
-  link_listener() : seen_(std::make_shared<record>()) {}
+  explicit link_listener(std::function<bool()> step)
+    : step_(std::move(step)), seen_(std::make_shared<record>()) {}
 
   /// For `open`; the events stay valid when the listener is gone.
   link_events events() const;
@@ -57,6 +67,7 @@ private:
   };
   bool wait(const std::function<bool(const record&)>& arrived) const;
 
+  std::function<bool()> step_;
   std::shared_ptr<record> seen_;
 };
 

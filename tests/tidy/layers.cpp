@@ -47,6 +47,7 @@ const std::vector<layer>& layers() {
     {"metrics", {"runtime/base"}, {"prometheus"}},
     {"runtime/program", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus"}},
     {"runtime/scenario", all_parts, {"nlohmann", "caf", "asio", "fmt"}},
+    {"runtime/sim", all_parts, {"nlohmann", "caf", "fmt"}},
     {"runtime/bin", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus"}},
     {"tests", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus", "catch2"}},
   };
