@@ -45,13 +45,19 @@ std::size_t count_of(const std::string& text, const std::string& word) {
 
 } // namespace
 
-TEST_CASE("a killed controller leaves every VM running exactly once", "[system]") {
-  for (const std::size_t moved : {0U, 3U, 8U}) {
-    INFO("killed after " << moved << " have moved");
+TEST_CASE("a killed controller leaves every VM running once, and nothing unfinished", "[system]") {
+  struct kill {
+    const char* policy;
+    std::size_t moved;
+  };
+  for (const auto& [policy, moved] :
+       {kill{"ticket", 0}, kill{"early", 3}, kill{"lock", 8}, kill{"claim", 3}, kill{"nocheck", 8},
+        kill{"check", 0}, kill{"early", 0}, kill{"ticket", 8}}) {
+    INFO("under " << policy << " killed after " << moved << " have moved");
     lab l{some_vms()};
     l.start_all();
     const auto trace = (l.directory() / "trace").string();
-    running_program controller{l.command({"evacuate", "n1", "--trace", trace})};
+    running_program controller{l.command({"evacuate", "n1", "--policy", policy, "--trace", trace})};
     REQUIRE(controller.wait_until(
       [&](const auto& seen) {
         return count_of(seen.err, "moved, pause") >= moved &&
