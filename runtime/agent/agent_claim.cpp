@@ -92,17 +92,9 @@ task<done> agent::claim(ticket t) {
 }
 
 /// Moves the config until it is where the VM runs. An error of the move says nothing: what counts
-/// is the place that the own view shows behind a barrier.
+/// is the place that the own view shows behind a barrier. Nothing waits between the look at the
+/// marks and the move, so that an epoch that was made void is followed by none.
 task<result<wire::claimed>> agent::bring_config(
-  ticket t, node_id from, node_id to, mono_time until) {
-  const auto under_way = bringing_.insert(t.vm());
-  auto end = co_await try_to_bring(t, std::move(from), std::move(to), until);
-  bringing_.erase(under_way);
-  notify(t.vm());
-  co_return end;
-}
-
-task<result<wire::claimed>> agent::try_to_bring(
   ticket t, node_id from, node_id to, mono_time until) {
   for (auto pause = claim_pause_min;; pause = std::min(2 * pause, claim_pause_max)) {
     const auto marks = marks_of(t.vm());

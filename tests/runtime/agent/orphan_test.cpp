@@ -138,6 +138,24 @@ TEST_CASE("an unpublished outcome is published although the store refuses for a 
   CHECK(world.record().outcome == source_outcome::completed);
 }
 
+TEST_CASE(
+  "a record that is opened again at the moment of its settling is settled again", "[agent]") {
+  for (const bool forward : {false, true}) {
+    rig world;
+    journey j{world};
+    j.run(journey::begin, forward ? journey::release : journey::stream);
+    const auto open = world.record();
+    auto& settles = forward ? world.target : world.source;
+    settles.it().controller_gone();
+    REQUIRE(world.clock.run_until(
+      [&] { return world.record().state == record_state::settled; }, std::chrono::seconds{5}));
+    (forward ? world.source : world.target).store.write_record(open, [](auto) {});
+    world.clock.run_for(std::chrono::seconds{1});
+    CHECK(world.record().state == record_state::settled);
+    CHECK(settles.finished);
+  }
+}
+
 TEST_CASE("requests after the controller has gone are not begun", "[agent]") {
   rig world;
   world.source.it().controller_gone();

@@ -302,7 +302,7 @@ TEST_CASE("a config that is taken back after the target runs is brought there ag
     }
 }
 
-TEST_CASE("a void waits for the target's own move, so that none comes after the proof", "[agent]") {
+TEST_CASE("no move of the target comes after its proof that the epoch is void", "[agent]") {
   for (const auto fate : {fake_store::fate::applied, fake_store::fate::not_applied})
     for (int microseconds = 0; microseconds < 1000; microseconds += 50) {
       rig world;
