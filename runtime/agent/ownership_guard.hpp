@@ -30,9 +30,9 @@
 //                                        under way
 //   release          ticket     source   fresh; own view: the target is the owner; own QEMU
 //                                        postmigrate at e, or gone
-//   settle           ticket     either   fresh; own view: this node is the owner; at the source: own
-//                                        QEMU not postmigrate at e, no stream under way; at the
-//                                        target: run at e
+//   settle           ticket     either   fresh; own view: this node is the owner; at the source:
+//                                        own QEMU not postmigrate at e, no stream under way; at
+//                                        the target: run at e
 // clang-format on
 //
 // So a ticket opens on a foreign VM only: the target until it resumes, the source's tear-down after

@@ -389,8 +389,8 @@ struct await_claim : by_ticket<claimed> {
 struct release_source : by_ticket<accepted> {
   static constexpr const char* method = "release_source";
 };
-/// Where the VM runs: brings the config here if it is at the other side, writes the record `settled`
-/// under this epoch and removes `lock: migrate`.
+/// Where the VM runs: brings the config here if it is at the other side, writes the record
+/// `settled` under this epoch and removes `lock: migrate`.
 struct settle : by_ticket<accepted> {
   static constexpr const char* method = "settle";
 };

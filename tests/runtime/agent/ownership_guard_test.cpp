@@ -302,6 +302,94 @@ bool changes_run_state(operation o) {
          o == operation::continue_source || o == operation::start || o == operation::stop;
 }
 
+/// One thing that the guard allowed; `broken` counts by rule where it should not have.
+struct permission {
+  operation what;
+  const guard_facts& f;
+  bool by_ticket;
+  policy how;
+  std::map<std::string, std::size_t>& broken;
+
+  bool is(operation o) const { return what == o; }
+  bool owner() const { return f.view && f.view->owner == f.here; }
+  void rule(bool kept, const char* text) const {
+    if (!kept)
+      ++broken[text];
+  }
+};
+
+void check_authority(const permission& p) {
+  const auto& f = p.f;
+  p.rule(p.by_ticket || p.owner(), "without a ticket only the owner acts");
+  p.rule(!p.by_ticket || f.here != stranger, "a ticket is worth nothing on a third node");
+  p.rule(
+    !p.by_ticket || f.marks.highest() <= epoch{5},
+    "a guard that has seen a newer epoch refuses the older one");
+  p.rule(
+    !p.by_ticket || !f.view || !f.view->record || f.view->record->number <= epoch{5},
+    "a newer record ends the older epoch");
+  p.rule(
+    !changes_run_state(p.what) || !p.by_ticket || f.here != stranger,
+    "no third node changes a run state");
+}
+
+void check_resume(const permission& p) {
+  const auto& f = p.f;
+  p.rule(p.by_ticket && f.here == target, "only the target resumes, and only on a ticket");
+  p.rule(f.marks.voided < epoch{5}, "void(e) closes resume(e)");
+  p.rule(f.machine != run_state::absent, "resume needs the QEMU that has loaded this epoch");
+  p.rule(
+    f.stream == stream_phase::completed || f.marks.run == epoch{5},
+    "nothing is resumed before everything is loaded");
+  p.rule(
+    p.how != policy::ticket || f.marks.barrier == epoch{5},
+    "a ticket counts only where its record was seen before the switchover");
+  p.rule(
+    (p.how != policy::check && p.how != policy::lock) || p.owner(),
+    "check and lock resume only what their own view shows as their own");
+  p.rule(
+    p.how != policy::early || f.marks.owned == epoch{5},
+    "early resumes only what its own view showed as its own before the switchover");
+  p.rule(p.how != policy::claim || f.claimed, "claim resumes only after its own move");
+}
+
+void check_place(const permission& p) {
+  const auto& f = p.f;
+  p.rule(
+    !p.is(operation::move) || p.how != policy::early ||
+      (f.stream == stream_phase::none && f.marks.voided < epoch{5}),
+    "early moves neither beside nor after a stream, nor after the way back");
+  p.rule(
+    !p.is(operation::move) || p.how == policy::early || f.machine == run_state::postmigrate,
+    "every other source moves only what stands still");
+  p.rule(
+    !p.is(operation::move) || (p.how != policy::claim && p.how != policy::ticket),
+    "under claim and ticket only the target moves");
+  p.rule(
+    !p.is(operation::revert) || (f.here == source && f.machine == run_state::running),
+    "only a source that runs takes its config back");
+}
+
+void check_ends(const permission& p) {
+  const auto& f = p.f;
+  p.rule(!p.is(operation::void_epoch) || f.marks.run < epoch{5}, "resume(e) closes void(e)");
+  p.rule(
+    !p.is(operation::release) || (f.view && f.view->owner == target),
+    "the source quits only when the target owns");
+  p.rule(
+    !p.is(operation::release) || f.machine == run_state::absent ||
+      f.machine == run_state::postmigrate,
+    "quit never hits a QEMU that runs or receives");
+  p.rule(
+    !p.is(operation::continue_source) ||
+      (f.proof && f.proof->number == epoch{5} && f.proof->run_mark < epoch{5}),
+    "the source continues only on proof");
+  p.rule(!p.is(operation::settle) || p.owner(), "only the owner settles");
+  p.rule(
+    !p.is(operation::settle) || f.here != target || f.marks.run == epoch{5},
+    "a target settles only what it has run");
+}
+
 } // namespace
 
 TEST_CASE("over all facts the guard keeps the rules of the handover", "[guard]") {
@@ -313,75 +401,13 @@ TEST_CASE("over all facts the guard keeps the rules of the handover", "[guard]")
     if (!judge(what, by, f))
       return;
     ++allowed_of[what];
-    const bool by_ticket = std::holds_alternative<ticket>(by);
-    const auto how = by_ticket ? std::get<ticket>(by).how() : policy::ticket;
-    const bool owner = f.view && f.view->owner == f.here;
-    const auto rule = [&](bool kept, const char* text) {
-      if (!kept)
-        ++broken[text];
-    };
-    rule(by_ticket || owner, "without a ticket only the owner acts");
-    rule(!by_ticket || f.here != stranger, "a ticket is worth nothing on a third node");
-    rule(
-      !by_ticket || f.marks.highest() <= epoch{5},
-      "a guard that has seen a newer epoch refuses the older one");
-    rule(
-      !by_ticket || !f.view || !f.view->record || f.view->record->number <= epoch{5},
-      "a newer record ends the older epoch");
-    rule(
-      what != operation::resume || (by_ticket && f.here == target),
-      "only the target resumes, and only on a ticket");
-    rule(what != operation::resume || f.marks.voided < epoch{5}, "void(e) closes resume(e)");
-    rule(what != operation::void_epoch || f.marks.run < epoch{5}, "resume(e) closes void(e)");
-    rule(
-      what != operation::resume || f.machine != run_state::absent,
-      "resume needs the QEMU that has loaded this epoch");
-    rule(
-      what != operation::resume || f.stream == stream_phase::completed || f.marks.run == epoch{5},
-      "nothing is resumed before everything is loaded");
-    rule(
-      what != operation::resume || how != policy::ticket || f.marks.barrier == epoch{5},
-      "a ticket counts only where its record was seen before the switchover");
-    rule(
-      what != operation::resume || (how != policy::check && how != policy::lock) || owner,
-      "check and lock resume only what their own view shows as their own");
-    rule(
-      what != operation::resume || how != policy::early || f.marks.owned == epoch{5},
-      "early resumes only what its own view showed as its own before the switchover");
-    rule(
-      what != operation::move || how != policy::early ||
-        (f.stream == stream_phase::none && f.marks.voided < epoch{5}),
-      "early moves neither beside nor after a stream, nor after the way back");
-    rule(
-      what != operation::move || how == policy::early || f.machine == run_state::postmigrate,
-      "every other source moves only what stands still");
-    rule(
-      what != operation::move || (how != policy::claim && how != policy::ticket),
-      "under claim and ticket only the target moves");
-    rule(
-      what != operation::revert || (f.here == source && f.machine == run_state::running),
-      "only a source that runs takes its config back");
-    rule(
-      what != operation::settle || f.here != target || f.marks.run == epoch{5},
-      "a target settles only what it has run");
-    rule(
-      what != operation::resume || how != policy::claim || f.claimed,
-      "claim resumes only after its own move");
-    rule(
-      what != operation::release || (f.view && f.view->owner == target),
-      "the source quits only when the target owns");
-    rule(
-      what != operation::release || f.machine == run_state::absent ||
-        f.machine == run_state::postmigrate,
-      "quit never hits a QEMU that runs or receives");
-    rule(
-      what != operation::continue_source ||
-        (f.proof && f.proof->number == epoch{5} && f.proof->run_mark < epoch{5}),
-      "the source continues only on proof");
-    rule(
-      !changes_run_state(what) || !by_ticket || f.here != stranger,
-      "no third node changes a run state");
-    rule(what != operation::settle || owner, "only the owner settles");
+    const auto* t = std::get_if<ticket>(&by);
+    const permission p{what, f, t != nullptr, t != nullptr ? t->how() : policy::ticket, broken};
+    check_authority(p);
+    if (what == operation::resume)
+      check_resume(p);
+    check_place(p);
+    check_ends(p);
   });
   for (const auto& [rule, times] : broken)
     FAIL_CHECK(rule << ": broken " << times << " times");
