@@ -140,6 +140,7 @@ private:
   task<result<wire::claimed>> claim_end(ticket t, mono_time until);
   task<result<done>> move_away(ticket t);
   task<result<wire::claimed>> bring_config(ticket t, node_id from, node_id to, mono_time until);
+  task<result<wire::claimed>> try_to_bring(ticket t, node_id from, node_id to, mono_time until);
   task<result<wire::claimed>> see_owner(ticket t, mono_time until);
   task<result<wire::claimed>> note_owner(ticket t, mono_time until);
 
@@ -159,6 +160,8 @@ private:
   task<answered> handle(wire::continue_source asked, mono_time until);
   task<result<done>> release(ticket t);
   task<result<done>> settle(ticket t, mono_time until);
+  void watch(const ticket& t);
+  task<bool> is_still_settled(ticket t);
   task<result<done>> put_in_place(ticket t, const store_view& seen, mono_time until);
   task<result<done>> void_epoch(ticket t);
   task<result<done>> go_on(ticket t, wire::voided proof, mono_time until);
@@ -222,7 +225,11 @@ private:
   std::set<vm_id> busy_;
   /// VMs for which the cluster's lock is held or waited for.
   std::set<vm_id> locking_;
+  /// VMs whose config is being brought here; whoever makes an epoch void waits for them.
+  std::multiset<vm_id> bringing_;
   std::map<vm_id, claim_state> claims_;
+  /// The epoch whose settled state is looked at again for a while.
+  std::map<vm_id, epoch> watched_;
   std::map<vm_id, wall_time> stopped_;
   std::optional<cordon_held> cordon_;
   std::uint64_t cordon_generation_ = 0;

@@ -1,6 +1,7 @@
 #include "runtime/agent/agent.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace drover {
@@ -9,6 +10,9 @@ using wire::run_state;
 
 namespace {
 
+/// How long a wait for a move goes on before it is looked at again.
+constexpr nanoseconds bringing_look = std::chrono::milliseconds{200};
+
 /// A store without quorum refuses too, but only for now: what is passed on as `refused` is the
 /// guard's word, which is final.
 tl::unexpected<error> of_store(error why) {
@@ -16,6 +20,16 @@ tl::unexpected<error> of_store(error why) {
     why.code = errc::retry;
   return tl::unexpected{std::move(why)};
 }
+
+} // namespace
+
+namespace {
+
+/// After the last of them (150 s) nothing is looked at any more; a partition heals within seconds.
+constexpr std::array<nanoseconds, 5> watch_pauses{
+  std::chrono::seconds{5}, std::chrono::seconds{10}, std::chrono::seconds{20},
+  std::chrono::seconds{40}, std::chrono::seconds{75}};
+constexpr nanoseconds watch_patience = std::chrono::seconds{30};
 
 } // namespace
 
@@ -80,6 +94,7 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   const auto unlocked = co_await unlock(t.vm());
   if (!unlocked)
     co_return of_store(unlocked.error());
+  watch(t);
   if (settled_already)
     co_return done{};
   handover_record record;
@@ -96,6 +111,46 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   if (!written)
     co_return of_store(written.error());
   co_return done{};
+}
+
+/// Writes that were acknowledged can be taken back by a partition that heals, so what was settled
+/// is looked at again for a while; reads of the own view, unless something is wrong.
+void agent::watch(const ticket& t) {
+  const auto known = watched_.find(t.vm());
+  if (known != watched_.end() && known->second >= t.number())
+    return;
+  watched_[t.vm()] = t.number();
+  tasks_.spawn([](agent& self, ticket of) -> task<done> {
+    for (const auto pause : watch_pauses) {
+      co_await self.sleep(pause);
+      const auto machine = self.machines_.find(of.vm());
+      const bool runs = machine && (self.state_of(*machine) == run_state::running ||
+                                    self.state_of(*machine) == run_state::paused);
+      if (!runs || self.marks_of(of.vm()).highest() > of.number())
+        break;
+      const auto still = co_await self.is_still_settled(of);
+      if (!still)
+        co_await self.settle(of, self.timers_.now() + watch_patience);
+    }
+    co_return done{};
+  }(*this, t));
+}
+
+task<bool> agent::is_still_settled(ticket t) {
+  const auto seen = co_await look(t.vm());
+  if (!seen)
+    co_return true; // Nothing can be said or done without the store.
+  if (seen->record && seen->record->number > t.number())
+    co_return true;
+  if (
+    seen->owner != settings_.node || !seen->record || seen->record->number != t.number() ||
+    seen->record->state != record_state::settled)
+    co_return false;
+  const auto text = co_await store_.config(t.vm(), settings_.node);
+  if (!text)
+    co_return true;
+  const auto config = vm_config::parse(*text, to_string(t.vm()) + ".conf");
+  co_return !config || config->lock() != "migrate";
 }
 
 /// A config that is on the other side of the handover comes to where the VM runs: back to a source
@@ -140,8 +195,9 @@ task<result<done>> agent::void_epoch(ticket t) {
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return saved;
   pauses_.erase(t.vm());
-  // The source looks for its config once this is answered: no move of this node, made before the
-  // mark and still on its way, may come after.
+  // The source looks for its config once this is answered: no move of this node may come after.
+  while (bringing_.contains(t.vm()))
+    co_await changed(t.vm(), bringing_look);
   if (facts_of(t).stream == stream_phase::completed) {
     auto passed = co_await store_.barrier();
     if (!passed)

@@ -90,9 +90,12 @@ task<done> agent::adopt() {
   const auto records = co_await own_records();
   surveying_ = false;
   if (records)
-    for (const auto& [vm, record] : *records)
+    for (const auto& [vm, record] : *records) {
       if (record.controller != controller_)
         finish(record);
+      if (record.state == record_state::settled)
+        watch(ticket_of(record));
+    }
   notify(vm_id{});
   co_return done{};
 }

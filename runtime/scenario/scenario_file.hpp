@@ -89,6 +89,8 @@ struct scenario_file {
   std::vector<scenario_vms> vms; ///< empty where `random` draws them
   std::vector<scenario_action> actions;
   std::optional<scenario_random> random;
+  /// A seed has drawn a part of it.
+  bool is_drawn = false;
   /// In the calm the operator evacuates again until nothing is left to move.
   bool repeat_until_settled = false;
   scenario_expect expect;

@@ -6,7 +6,7 @@
 namespace drover {
 namespace {
 
-constexpr std::array<std::pair<fault_kind, std::string_view>, 23> names{{
+constexpr std::array<std::pair<fault_kind, std::string_view>, 24> names{{
   {fault_kind::restart_controller, "restart_controller"},
   {fault_kind::kill_target_qemu, "kill_target_qemu"},
   {fault_kind::kill_source_qemu, "kill_source_qemu"},
@@ -22,6 +22,7 @@ constexpr std::array<std::pair<fault_kind, std::string_view>, 23> names{{
   {fault_kind::lose_quorum, "lose_quorum"},
   {fault_kind::change_membership, "change_membership"},
   {fault_kind::cut_store, "cut_store"},
+  {fault_kind::roll_back_store, "roll_back_store"},
   {fault_kind::remove_lock, "remove_lock"},
   {fault_kind::fail_writes, "fail_writes"},
   {fault_kind::fail_marks, "fail_marks"},

@@ -31,6 +31,7 @@ enum class fault_kind : std::uint8_t {
   lose_quorum,
   change_membership,
   cut_store,
+  roll_back_store, ///< `cut_store` whose heal takes back what was acknowledged
   remove_lock,
   fail_writes,
   fail_marks,

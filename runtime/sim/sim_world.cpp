@@ -10,6 +10,8 @@ namespace {
 
 /// How often time may pass although actors could run: races of timers and answers.
 constexpr std::uint32_t time_passes_per_million = 5'000;
+/// An actor that has a message does not wait longer than this for its turn.
+constexpr nanoseconds turn_max = milliseconds{1};
 /// What a real ring of three took to form anew after a member's death, in ms.
 constexpr milliseconds ring_forms{8'100};
 
@@ -162,12 +164,14 @@ bool sim_world::step() {
   ++steps_;
   auto* actors = controller_ ? &sim_coordinator::of(controller_->system) : nullptr;
   const auto ready = actors ? actors->ready() : 0;
-  if (ready > 0 && !order_.chance(time_passes_per_million)) {
+  const auto timer = actors ? actors->next_timer() : std::nullopt;
+  const auto task = queue_.next();
+  const auto soon = queue_.now() + turn_max;
+  const bool is_near = (timer && *timer <= soon) || (task && *task <= soon);
+  if (ready > 0 && !(is_near && order_.chance(time_passes_per_million))) {
     actors->step(order_.below(ready));
     return true;
   }
-  const auto timer = actors ? actors->next_timer() : std::nullopt;
-  const auto task = queue_.next();
   if (timer && (!task || *timer <= *task)) {
     queue_.advance_to(*timer);
     actors->fire_timers();

@@ -28,6 +28,7 @@ public:
     draw_faults();
     draw_policy();
     of_.random.reset();
+    of_.is_drawn = true;
     return std::move(of_);
   }
 
@@ -206,11 +207,9 @@ private:
     case fault_kind::change_membership:
       return add(at, action::change_membership{a_span(3'000), between(0, 100)});
     case fault_kind::cut_store:
-      return add(
-        at,
-        action::cut_store{
-          a_node(), a_span(15'000),
-          chance_.chance(300'000) ? action::store_heal::rolled_back : action::store_heal::kept});
+      return add(at, action::cut_store{a_node(), a_span(15'000), action::store_heal::kept});
+    case fault_kind::roll_back_store:
+      return add(at, action::cut_store{a_node(), a_span(15'000), action::store_heal::rolled_back});
     case fault_kind::remove_lock:
       return add(at, action::remove_lock{"drover-handover"});
     case fault_kind::fail_writes:

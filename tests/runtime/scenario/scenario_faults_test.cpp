@@ -197,7 +197,8 @@ const std::vector<fault> sim_faults{
   {"/random/faults/meteor", "1",
    "/random/faults/meteor: no such fault; there are restart_controller, kill_target_qemu, "
    "kill_source_qemu, kill_agent, kill_node, slow_node, cut_link, half_open_link, slow_link, "
-   "duplicate_lines, lag, hang_store, lose_quorum, change_membership, cut_store, remove_lock, "
+   "duplicate_lines, lag, hang_store, lose_quorum, change_membership, cut_store, "
+   "roll_back_store, remove_lock, "
    "fail_writes, fail_marks, refuse_receive, lose_acknowledgement, cut_streams, stall_streams, "
    "cancel"},
   {"/random/faults/lag", "-1",
