@@ -14,7 +14,7 @@ packages_build=(g++ cmake ninja-build ccache lld pkg-config binutils libcaf-dev 
 # shellcheck disable=SC2034
 packages_run=(qemu-system-x86 procps)
 # shellcheck disable=SC2034
-packages_test=(prometheus clang-format jq)
+packages_test=(prometheus clang-format jq spin gcc)
 
 say() { printf '%s\n' "$*"; }
 stage() { printf '\n== %s (at %s s)\n' "$*" "$SECONDS"; }
