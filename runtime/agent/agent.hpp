@@ -140,7 +140,6 @@ private:
   task<result<wire::claimed>> claim_end(ticket t, mono_time until);
   task<result<done>> move_away(ticket t);
   task<result<wire::claimed>> bring_config(ticket t, node_id from, node_id to, mono_time until);
-  task<result<wire::claimed>> try_to_bring(ticket t, node_id from, node_id to, mono_time until);
   task<result<wire::claimed>> see_owner(ticket t, mono_time until);
   task<result<wire::claimed>> note_owner(ticket t, mono_time until);
 
@@ -225,8 +224,6 @@ private:
   std::set<vm_id> busy_;
   /// VMs for which the cluster's lock is held or waited for.
   std::set<vm_id> locking_;
-  /// VMs whose config is being brought here; whoever makes an epoch void waits for them.
-  std::multiset<vm_id> bringing_;
   std::map<vm_id, claim_state> claims_;
   /// The epoch whose settled state is looked at again for a while.
   std::map<vm_id, epoch> watched_;

@@ -10,9 +10,6 @@ using wire::run_state;
 
 namespace {
 
-/// How long a wait for a move goes on before it is looked at again.
-constexpr nanoseconds bringing_look = std::chrono::milliseconds{200};
-
 /// A store without quorum refuses too, but only for now: what is passed on as `refused` is the
 /// guard's word, which is final.
 tl::unexpected<error> of_store(error why) {
@@ -20,10 +17,6 @@ tl::unexpected<error> of_store(error why) {
     why.code = errc::retry;
   return tl::unexpected{std::move(why)};
 }
-
-} // namespace
-
-namespace {
 
 /// After the last of them (150 s) nothing is looked at any more; a partition heals within seconds.
 constexpr std::array<nanoseconds, 5> watch_pauses{
@@ -195,9 +188,8 @@ task<result<done>> agent::void_epoch(ticket t) {
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return saved;
   pauses_.erase(t.vm());
-  // The source looks for its config once this is answered: no move of this node may come after.
-  while (bringing_.contains(t.vm()))
-    co_await changed(t.vm(), bringing_look);
+  // The source looks for its config once this is answered: no move of this node, made before the
+  // mark and still on its way, may come after.
   if (facts_of(t).stream == stream_phase::completed) {
     auto passed = co_await store_.barrier();
     if (!passed)

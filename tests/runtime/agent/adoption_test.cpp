@@ -108,6 +108,39 @@ TEST_CASE("a begin that an older controller left between record and lock is sett
   CHECK(world.record().number == epoch{7});
 }
 
+TEST_CASE("a settling that a partition has taken back is made again", "[agent]") {
+  for (const bool forward : {false, true})
+    for (const int attempts : {1, 2}) {
+      INFO((forward ? "moved" : "stayed") << " in attempt " << attempts);
+      rig world;
+      handover_record first;
+      for (int i = 1; i <= attempts; ++i) {
+        journey j{world};
+        const bool moves = forward && i == attempts;
+        j.run(journey::begin, moves ? journey::settle : journey::stream);
+        if (i == 1)
+          first = world.record();
+        if (moves) {
+          REQUIRE(j.ask(journey::settle));
+          continue;
+        }
+        REQUIRE(world.target.ask(wire::void_handover{{j.evidence()}}));
+        REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+      }
+      const auto owner = world.owner();
+      REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+        all.records[vm] = first;
+        all.configs.at(vm) = {n1, config_text(vm) + "lock: migrate\n"};
+        return done{};
+      }));
+      world.clock.run_for(std::chrono::seconds{10});
+      CHECK(world.owner() == owner);
+      CHECK(world.config() == config_text(vm));
+      CHECK(world.record().state == record_state::settled);
+      CHECK(world.record().number == epoch{static_cast<std::uint64_t>(attempts)});
+    }
+}
+
 TEST_CASE("a controller goes on with its own handovers itself", "[agent]") {
   for (int after = journey::receive; after < journey::end; ++after) {
     INFO("before step " << after);
