@@ -137,7 +137,7 @@ bool read_integer(const nlohmann::json& from, T& to, json_fault& fault) {
   }
 }
 
-/// "check, nocheck, claim, ticket": every value that has a word of its own.
+/// "check, nocheck, lock, early, claim, ticket": every value that has a word of its own.
 template <class E>
 std::string enum_words() {
   std::string words;
