@@ -35,7 +35,7 @@ struct rig {
     way->open(heard.events());
   }
   std::shared_ptr<link_loop> loop = std::make_shared<link_loop>();
-  link_listener heard;
+  link_listener heard{{}};
   std::shared_ptr<process_link> way;
 
   error end_of(const std::string& order) {
@@ -229,7 +229,7 @@ TEST_CASE("opening and closing leaves no descriptor and no process behind") {
 }
 
 TEST_CASE("the loop may be given up before its links") {
-  link_listener heard;
+  link_listener heard{{}};
   std::shared_ptr<process_link> way;
   {
     process_link_settings settings;
