@@ -126,7 +126,7 @@ const std::vector<fault> common_faults{
    "untouched, violations, vms_on"},
   {"/expects", "{}",
    "/expects: unknown field; known here: actions, cluster, deadline_s, expect, random, "
-   "repeat_until_settled, vms, why, worlds"},
+   "repeat_until_settled, seeds_max, vms, why, worlds"},
   {"/actions/2/when/event", "\"phase\"",
    "/actions/2/when/event: no such event; there are barrier_passed, evacuation_ended, "},
 };
