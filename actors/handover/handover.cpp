@@ -322,9 +322,14 @@ void handover::taken_over(const result<wire::reply_body>& body) {
     const bool raced = order_.how == policy::check && body.error().code == errc::conflict;
     if (raced)
       out_.push_back(note{race_met{order_.vm, number(), order_.target, order_.how, "refused"}});
-    if (!raced && body.error().code != errc::refused && ask_again(step::take_over))
+    const bool final = raced || (body.error().code == errc::refused && !forward_only_);
+    if (!final && ask_again(step::take_over))
       return;
     const std::string why = "the target did not take over: " + to_string(body.error());
+    if (forward_only_)
+      return end_with(
+        verdict::needs_operator,
+        "let run on " + order_.target.value + ", which does not say that it runs: " + why);
     // As in 2019: the config is gone from the source, and the VM hangs paused at the target.
     if (order_.how == policy::check)
       return end_with(verdict::needs_operator, "paused on " + order_.target.value + ": " + why);

@@ -274,6 +274,7 @@ private:
   bool reason_is_passing_ = false;           ///< another attempt may succeed
   bool stream_asked_ = false;                ///< `stream` was sent: S's final state decides
   bool take_over_asked_ = false;             ///< from here S continues on T's proof only
+  bool forward_only_ = false;                ///< T's run mark stands: never void again
   bool holds_streams_ = false;
   std::set<step> outstanding_;
   std::set<step> cleaning_left_;

@@ -21,9 +21,11 @@ void handover::void_answered(const result<wire::reply_body>& body) {
     return revert();
   }
   if (body.error().code == errc::refused && take_over_asked_) {
-    // "Too late": T runs under this epoch, so the only way is forward.
-    transition_to(phase::claiming);
-    return repeat(step::claim);
+    // "Too late": the run mark stands, so the only way is forward. That `cont` has come too only
+    // T's answer to `take_over` says.
+    forward_only_ = true;
+    transition_to(phase::taking_over);
+    return repeat(step::take_over);
   }
   if (body.error().code != errc::refused && ask_again(step::void_target))
     return;

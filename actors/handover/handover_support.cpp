@@ -214,12 +214,14 @@ wire::request_body handover::body_of(step what) const {
   case step::receive:
     return wire::receive{t, source_->config, source_->facts, source_->was_paused};
   case step::stream:
-    return wire::stream{t,
-                        door_->host,
-                        door_->port,
-                        door_->token,
-                        source_->bandwidth_bytes_per_s,
-                        ladder_.limit_ms()};
+    return wire::stream{
+      t,
+      door_->host,
+      door_->port,
+      door_->token,
+      source_->bandwidth_bytes_per_s,
+      ladder_.limit_ms(),
+      door_->boot_id};
   case step::source_outcome:
   case step::target_outcome:
     return wire::await_outcome{{t}};

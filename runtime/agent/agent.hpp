@@ -163,10 +163,12 @@ private:
   task<bool> is_still_settled(ticket t);
   task<result<done>> put_in_place(ticket t, const store_view& seen, mono_time until);
   task<result<done>> void_epoch(ticket t);
+  task<result<done>> end_copy(ticket t);
+  task<done> end_copy_when_over(ticket t);
   task<result<done>> go_on(ticket t, wire::voided proof, mono_time until);
   wire::voided proof_of_void(const ticket& t) const;
 
-  // agent_orphan.cpp: what a controller that is gone has left.
+  // agent_orphan.cpp, agent_orphan_target.cpp: what a controller that is gone has left.
   task<done> outlive_controller();
   task<done> adopt();
   task<result<std::map<vm_id, handover_record>>> own_records();
@@ -181,7 +183,8 @@ private:
   task<done> settle_alone(ticket t);
   task<done> settle_target(ticket t);
   task<done> release_when_settled(ticket t);
-  task<result<done>> publish(const handover_record& seen, source_outcome outcome);
+  task<result<done>> publish(handover_record word, source_outcome outcome);
+  static ticket ticket_of(handover_record record);
   bool abandoned() const;
 
   // agent_facts.cpp: what the others judge by, and waiting.
@@ -192,6 +195,8 @@ private:
   result<done> mark(vm_id vm, const run_marks& marks);
   result<done> mark_seen(const ticket& t);
   wire::run_state state_of(const machine_status& status) const;
+  bool has_loaded(const machine_status& status) const;
+  static bool source_runs(const handover_record& record, const ticket& t);
   pending<done> changed(vm_id vm, nanoseconds at_most);
   pending<done> sleep(nanoseconds delay);
   void notify(vm_id vm);

@@ -24,6 +24,10 @@ constexpr std::array<nanoseconds, 5> watch_pauses{
   std::chrono::seconds{40}, std::chrono::seconds{75}};
 constexpr nanoseconds watch_patience = std::chrono::seconds{30};
 
+/// How often a target looks whether the source of a void epoch runs.
+constexpr nanoseconds over_pause = std::chrono::milliseconds{50};
+constexpr nanoseconds over_pause_max = std::chrono::seconds{1};
+
 } // namespace
 
 /// S: its QEMU has done its part. Nothing of the VM is taken away before the target owns it.
@@ -178,7 +182,9 @@ wire::voided agent::proof_of_void(const ticket& t) const {
   return {remembers ? t.number() : epoch{}, settings_.boot_id, marks.run};
 }
 
-/// T: the mark first, since it is the fence; then the QEMU that nobody may resume any more.
+/// T: the mark first, since it is the fence; then the QEMU that nobody may resume any more. One
+/// that has loaded everything would be the last copy if the source's host died now, so it ends only
+/// when the source is known to run.
 task<result<done>> agent::void_epoch(ticket t) {
   if (const auto verdict = judge(operation::void_epoch, t, facts_of(t)); !verdict)
     co_return verdict;
@@ -197,10 +203,37 @@ task<result<done>> agent::void_epoch(ticket t) {
   }
   // Also one that is being started by a request under way: it is killed again by that request.
   const auto found = machines_.find(t.vm());
+  if (found && has_loaded(*found)) {
+    tasks_.spawn(end_copy_when_over(t));
+    co_return done{};
+  }
+  auto ended = co_await end_copy(t);
+  co_return ended;
+}
+
+/// What has received up to the ticket's epoch and waits here.
+task<result<done>> agent::end_copy(ticket t) {
+  const auto found = machines_.find(t.vm());
   if (!found || state_of(*found) != run_state::incoming || found->number > t.number())
     co_return done{};
   auto killed = co_await machine_.kill(t.vm());
   co_return killed;
+}
+
+/// While there is a controller; without one the handover is finished by its record anyway.
+task<done> agent::end_copy_when_over(ticket t) {
+  for (auto pause = over_pause; !gone_; pause = std::min(2 * pause, over_pause_max)) {
+    const auto found = machines_.find(t.vm());
+    if (!found || state_of(*found) != run_state::incoming || found->number > t.number())
+      break;
+    const auto record = co_await store_.record(t.vm());
+    if (record && *record && source_runs(**record, t)) {
+      co_await end_copy(t);
+      break;
+    }
+    co_await sleep(pause);
+  }
+  co_return done{};
 }
 
 task<agent::answered> agent::handle(wire::continue_source asked, mono_time until) {

@@ -74,6 +74,18 @@ run_state agent::state_of(const machine_status& status) const {
   return status.state;
 }
 
+bool agent::has_loaded(const machine_status& status) const {
+  const auto end = machines_.stream_outcome(status.vm, status.number);
+  return state_of(status) == run_state::incoming && end && end->end == wire::stream_end::completed;
+}
+
+/// A newer epoch was begun where the VM runs.
+bool agent::source_runs(const handover_record& record, const ticket& t) {
+  return record.number > t.number() ||
+         (record.number == t.number() &&
+          (record.state == record_state::settled || record.outcome == source_outcome::kept));
+}
+
 pending<done> agent::changed(vm_id vm, nanoseconds at_most) {
   pending<done> event;
   waiters_.emplace(vm, event.answer());

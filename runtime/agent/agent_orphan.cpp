@@ -13,19 +13,10 @@ constexpr nanoseconds patience = std::chrono::seconds{60};
 /// How often the record is read for what the other side has published, at first and in the end.
 constexpr nanoseconds record_pause = std::chrono::milliseconds{50};
 constexpr nanoseconds record_pause_max = std::chrono::seconds{1};
-/// For so long the pause of a VM is kept short; after it, somebody is missing.
-constexpr nanoseconds eager = std::chrono::seconds{5};
 /// How long a wait for an event goes on before everything is looked at again.
 constexpr nanoseconds event_pause = std::chrono::milliseconds{200};
 
 nanoseconds longer(nanoseconds pause) { return std::min(2 * pause, record_pause_max); }
-
-/// The ticket of the handover that the record tells of. One that is settled was under way once, and
-/// the source's tear-down may still be due.
-ticket ticket_of(handover_record record) {
-  record.state = record_state::moving;
-  return ticket_issuer::issue(record);
-}
 
 /// A copy that does not run and waits for what its handover brings.
 bool is_leftover(run_state state) {
@@ -36,6 +27,13 @@ bool is_leftover(run_state state) {
 bool is_final(const result<done>& ended) { return ended || ended.error().code == errc::refused; }
 
 } // namespace
+
+/// The ticket of the handover that the record tells of. One that is settled was under way once, and
+/// the source's tear-down may still be due.
+ticket agent::ticket_of(handover_record record) {
+  record.state = record_state::moving;
+  return ticket_issuer::issue(record);
+}
 
 void agent::controller_gone() {
   if (std::exchange(gone_, true))
@@ -91,7 +89,10 @@ task<done> agent::adopt() {
   surveying_ = false;
   if (records)
     for (const auto& [vm, record] : *records) {
-      if (record.controller != controller_)
+      const auto copy = machines_.find(vm);
+      const bool left_over =
+        record.state == record_state::settled && copy && state_of(*copy) == run_state::incoming;
+      if (record.controller != controller_ || left_over)
         finish(record);
       if (record.state == record_state::settled)
         watch(ticket_of(record));
@@ -213,11 +214,12 @@ task<done> agent::settle_alone(ticket t) {
 }
 
 /// The record once more, with what this side has to say; what the other side has said meanwhile is
-/// not overwritten, `seen` being looked at behind a barrier just now.
-task<result<done>> agent::publish(const handover_record& seen, source_outcome outcome) {
-  auto record = seen;
-  record.outcome = outcome;
-  auto written = co_await store_.write_record(record);
+/// not overwritten, `word` being looked at behind a barrier just now.
+task<result<done>> agent::publish(handover_record word, source_outcome outcome) {
+  word.outcome = outcome;
+  if (outcome == source_outcome::voided)
+    word.target_boot_id = settings_.boot_id;
+  auto written = co_await store_.write_record(word);
   co_return written;
 }
 
@@ -263,6 +265,7 @@ task<done> agent::release_when_settled(ticket t) {
     if (word && !settled && word->outcome == source_outcome::voided) {
       wire::voided proof;
       proof.number = t.number();
+      proof.boot_id = word->target_boot_id;
       const auto runs = co_await go_on(t, proof, mono_time::max());
       if (runs || facts_of(t).machine == run_state::running) {
         co_await settle_alone(t);
@@ -273,84 +276,6 @@ task<done> agent::release_when_settled(ticket t) {
       co_return done{};
     co_await changed(t.vm(), pause);
   }
-}
-
-task<done> agent::orphan_target(handover_record record) {
-  const auto vm = record.vm;
-  const auto eager_until = timers_.now() + eager;
-  auto pause = record_pause;
-  for (;;) {
-    const auto ended = co_await end_target(record);
-    if (ended || abandoned())
-      co_return done{};
-    co_await changed(vm, pause);
-    if (timers_.now() >= eager_until)
-      pause = longer(pause);
-  }
-  co_return done{};
-}
-
-/// T, one look: its QEMU dies with a stream that ends early; one that has loaded everything waits
-/// for the source's word in the record, and without it stays paused. Where the epoch is void here
-/// although the source has completed, the source is told. True when nothing is left to do.
-task<bool> agent::end_target(handover_record record) {
-  const auto t = ticket_of(record);
-  const auto facts = facts_of(t);
-  const bool here = facts.machine != run_state::absent && facts.machine_number == t.number();
-  if (facts.marks.run == t.number()) {
-    if (here)
-      co_await settle_target(t);
-    co_return true;
-  }
-  // Never prepared here, or forgotten in a reboot: nothing that this node could say.
-  if (!here && proof_of_void(t).number != t.number())
-    co_return true;
-  const auto seen = co_await look_behind_barrier(t.vm());
-  if (!seen || !seen->record)
-    co_return false;
-  const auto& word = *seen->record;
-  const bool over = word.number > t.number() || word.state == record_state::settled ||
-                    word.outcome == source_outcome::kept;
-  if (over && !here)
-    co_return true;
-  if (over || facts.stream == stream_phase::ended) {
-    const auto gone = co_await void_epoch(t);
-    co_return over&& is_final(gone);
-  }
-  if (word.number != t.number() || word.outcome != source_outcome::completed)
-    co_return false;
-  if (!here || facts.marks.voided >= t.number()) {
-    const auto gone = co_await void_epoch(t);
-    if (gone)
-      co_await publish(word, source_outcome::voided);
-  } else if (facts.stream == stream_phase::completed) {
-    co_await let_run_alone(record);
-  }
-  co_return false; // Until the record says that it is settled.
-}
-
-/// Whatever the policy but `ticket`: nobody moves the config now, or it has been moved; so T claims
-/// it first.
-task<done> agent::let_run_alone(handover_record record) {
-  if (record.how != policy::ticket)
-    record.how = policy::claim;
-  const auto t = ticket_of(std::move(record));
-  auto evidence = facts_of(t);
-  const auto gathered = co_await gather_evidence(t, evidence, mono_time::max());
-  if (gathered)
-    co_await let_run(t, evidence);
-  co_return done{};
-}
-
-/// T runs: the config comes here, the lock goes, the record is settled, which lets the source go.
-task<done> agent::settle_target(ticket t) {
-  start_claim(t);
-  while (claims_.at(t.vm()).number == t.number() && !claims_.at(t.vm()).end)
-    co_await changed(t.vm(), event_pause);
-  const auto& claim = claims_.at(t.vm());
-  if (claim.number == t.number() && *claim.end)
-    co_await settle_alone(t);
-  co_return done{};
 }
 
 } // namespace drover

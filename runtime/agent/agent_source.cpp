@@ -176,7 +176,13 @@ task<agent::answered> agent::handle(wire::stream asked, mono_time) {
   facts.view = *seen;
   if (const auto verdict = judge(operation::stream, asked.evidence, facts); !verdict)
     co_return tl::unexpected{verdict.error()};
-  if (const auto saved = mark_seen(asked.evidence); !saved)
+  auto marks = marks_of(asked.evidence.vm());
+  marks.seen = std::max(marks.seen, asked.evidence.number());
+  if (marks.streamed != asked.evidence.number()) {
+    marks.streamed = asked.evidence.number();
+    marks.target_boot_id = asked.target_boot_id;
+  }
+  if (const auto saved = mark(asked.evidence.vm(), marks); !saved)
     co_return tl::unexpected{saved.error()};
   if (facts.stream == stream_phase::none)
     stopped_.erase(asked.evidence.vm());

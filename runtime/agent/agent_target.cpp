@@ -43,12 +43,17 @@ task<agent::answered> agent::handle(wire::receive asked, mono_time until) {
     marks.paused = t.number();
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return tl::unexpected{saved.error()};
+  // A higher epoch was begun where the VM runs, so what an older one has left here is void.
+  if (const auto old = machines_.find(t.vm()); old && old->number < t.number())
+    co_await end_copy(t);
   auto offer = co_await prepare(asked, until);
   if (offer)
     co_return std::move(*offer);
-  // A receiving QEMU is single-use: the next attempt starts another one.
+  // A receiving QEMU is single-use: the next attempt starts another one. One that has loaded
+  // everything is not: this was asked twice, and it may be the last copy.
   const auto left = machines_.find(t.vm());
-  if (left && left->state == run_state::incoming && left->number == t.number())
+  if (
+    left && left->state == run_state::incoming && left->number == t.number() && !has_loaded(*left))
     co_await machine_.kill(t.vm());
   co_return tl::unexpected{offer.error()};
 }
@@ -79,7 +84,7 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
     co_return tl::unexpected{door.error()};
   if (auto open = still_open(t); !open)
     co_return tl::unexpected{open.error()};
-  co_return wire::stream_offer{door->host, door->port, door->token, *waited};
+  co_return wire::stream_offer{door->host, door->port, door->token, *waited, settings_.boot_id};
 }
 
 result<done> agent::still_open(const ticket& t) const {

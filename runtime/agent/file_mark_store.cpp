@@ -40,16 +40,28 @@ result<run_marks> parse(const std::filesystem::path& file) {
         {"seen", &marks.seen},
         {"barrier", &marks.barrier},
         {"paused", &marks.paused},
-        {"owned", &marks.owned}}) {
+        {"owned", &marks.owned},
+        {"streamed", &marks.streamed}}) {
     // A mark that an older agent did not know was never set.
-    if (mark == &marks.owned && json.is_object() && !json.contains(key))
+    const bool is_new = mark == &marks.owned || mark == &marks.streamed;
+    if (is_new && json.is_object() && !json.contains(key))
       continue;
     if (!json.is_object() || !json.contains(key) || !json[key].is_number_unsigned())
       return fail(
         errc::invalid, std::string{"a mark file needs the number \""} + key + "\"", file.string());
     *mark = epoch{json[key].get<std::uint64_t>()};
   }
+  const auto boot = json.find("target_boot_id");
+  if (boot != json.end() && !boot->is_string())
+    return fail(errc::invalid, "a mark file needs a string as \"target_boot_id\"", file.string());
+  if (boot != json.end())
+    marks.target_boot_id = boot->get<std::string>();
   return marks;
+}
+
+/// Text from another host may be anything; an id that is no UTF-8 matches nobody's.
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 result<done> system_failure(const char* what, const std::string& path) {
@@ -84,7 +96,9 @@ result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
   const auto text =
     "{\"run\":" + to_string(marks.run) + ",\"voided\":" + to_string(marks.voided) +
     ",\"seen\":" + to_string(marks.seen) + ",\"barrier\":" + to_string(marks.barrier) +
-    ",\"paused\":" + to_string(marks.paused) + ",\"owned\":" + to_string(marks.owned) + "}\n";
+    ",\"paused\":" + to_string(marks.paused) + ",\"owned\":" + to_string(marks.owned) +
+    ",\"streamed\":" + to_string(marks.streamed) +
+    ",\"target_boot_id\":" + quoted(marks.target_boot_id) + "}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0)
     return system_failure("a mark cannot be written", aside);

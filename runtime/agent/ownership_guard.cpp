@@ -172,6 +172,10 @@ result<done> postmigrate_or_running(const ticket& t, const guard_facts& f) {
 result<done> proven_void(const ticket& t, const guard_facts& f) {
   if (!f.proof || f.proof->number != t.number() || f.proof->run_mark >= t.number())
     return no("no proof that the target did not run epoch " + to_string(t.number()));
+  if (f.marks.streamed != t.number() || f.proof->boot_id != f.marks.target_boot_id)
+    return no(
+      "the proof is not of the boot of " + t.target().value + " that epoch " +
+      to_string(t.number()) + " was streamed to");
   return done{};
 }
 
@@ -192,10 +196,13 @@ result<done> keeps_running(const ticket& t, const guard_facts& f) {
   return source_runs_on(t, f);
 }
 
-result<done> target_has_run(const ticket& t, const guard_facts& f) {
-  return f.here == t.target() && f.marks.run != t.number()
-           ? no("it was not let run here under epoch " + to_string(t.number()))
-           : result<done>{};
+/// The run mark alone says that `cont` may come, not that it came.
+result<done> target_runs(const ticket& t, const guard_facts& f) {
+  if (f.here != t.target())
+    return done{};
+  if (f.marks.run != t.number())
+    return no("it was not let run here under epoch " + to_string(t.number()));
+  return runs_here(f) ? done{} : no("its QEMU does not run here");
 }
 
 enum class place : std::uint8_t { owner, source, target, either };
@@ -223,7 +230,7 @@ const std::vector<row>& table() {
     {operation::continue_source, place::source, {fresh, proven_void, postmigrate_or_running}},
     {operation::revert, place::source, {fresh, keeps_running}},
     {operation::release, place::source, {fresh, owner_target, postmigrate_or_gone}},
-    {operation::settle, place::either, {fresh, owner_here, source_runs_on, target_has_run}},
+    {operation::settle, place::either, {fresh, owner_here, source_runs_on, target_runs}},
   };
   return rows;
 }

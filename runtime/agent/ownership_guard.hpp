@@ -24,15 +24,16 @@
 //                                          ticket   own view showed record e before the switchover
 //   claim            ticket     target   fresh, e not void, run at e; under `claim`: or loaded at e
 //   void_epoch       ticket     target   fresh, not run at e ("too late")
-//   continue_source  ticket     source   fresh, proof that the target made e void and never ran it;
-//                                        own QEMU postmigrate at e, or running
+//   continue_source  ticket     source   fresh, proof that the target made e void and never ran it,
+//                                        of the boot that e was streamed to; own QEMU postmigrate
+//                                        at e, or running
 //   revert           ticket     source   fresh; own QEMU runs, not postmigrate at e, no stream
 //                                        under way
 //   release          ticket     source   fresh; own view: the target is the owner; own QEMU
 //                                        postmigrate at e, or gone
 //   settle           ticket     either   fresh; own view: this node is the owner; at the source:
 //                                        own QEMU not postmigrate at e, no stream under way; at
-//                                        the target: run at e
+//                                        the target: run at e, own QEMU runs
 // clang-format on
 //
 // So a ticket opens on a foreign VM only: the target until it resumes, the source's tear-down after

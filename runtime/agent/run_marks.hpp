@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 
 namespace drover {
 
@@ -26,6 +27,10 @@ struct run_marks {
   /// Policy `early`: the epoch under which the own view showed this node as owner before the
   /// switchover.
   epoch owned;
+  /// The source: the last epoch that was streamed from here, and the boot of the target that it
+  /// went to. What another boot says of that epoch proves nothing.
+  epoch streamed;
+  std::string target_boot_id = {};
 
   bool operator==(const run_marks&) const = default;
 

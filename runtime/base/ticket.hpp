@@ -50,6 +50,8 @@ struct handover_record {
   /// Who runs the handover, for people: host, pid and start time of the controller.
   std::string controller;
   source_outcome outcome = source_outcome::unpublished;
+  /// With `voided`: the boot of the target whose word it is; else empty.
+  std::string target_boot_id = {};
 
   bool operator==(const handover_record&) const = default;
 };

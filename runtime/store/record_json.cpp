@@ -47,6 +47,10 @@ public:
     return member->get<std::string>();
   }
 
+  std::string text_or_none(const char* key) {
+    return failure_ || object_.contains(key) ? text(key) : std::string{};
+  }
+
   /// A string that `from` knows; `words` tells what would be right.
   template <class T>
   T word(const char* key, std::optional<T> (*from)(std::string_view), std::string_view words) {
@@ -117,6 +121,8 @@ std::string record_text(const handover_record& record) {
   object["policy"] = to_string(record.how);
   object["controller"] = record.controller;
   object["outcome"] = to_string(record.outcome);
+  if (!record.target_boot_id.empty())
+    object["target_boot_id"] = record.target_boot_id;
   return dumped(object);
 }
 
@@ -131,7 +137,8 @@ result<handover_record> parse_record(std::string_view text, std::string_view ori
   record.how = reader.word("policy", policy_from_string, policy_names());
   record.controller = reader.text("controller");
   record.outcome =
-    reader.word("outcome", source_outcome_from_string, "unpublished, completed, kept");
+    reader.word("outcome", source_outcome_from_string, "unpublished, completed, kept, voided");
+  record.target_boot_id = reader.text_or_none("target_boot_id");
   return reader.finish(std::move(record));
 }
 

@@ -164,10 +164,11 @@ struct stream_offer {
   std::uint16_t port = 0;
   std::string token;
   std::uint32_t barrier_wait_us = 0; ///< how long T's view took to show the record
+  std::string boot_id;               ///< of T's host: only from this boot a proof of void counts
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("host", s.host), f("port", s.port), f("token", s.token);
-    f("barrier_wait_us", s.barrier_wait_us);
+    f("barrier_wait_us", s.barrier_wait_us), f("boot_id", s.boot_id);
   }
 };
 
@@ -337,11 +338,12 @@ struct stream {
   std::string token;
   std::uint64_t bandwidth_bytes_per_s = 0; ///< 0 = unlimited
   std::uint32_t downtime_limit_ms = 0;
+  std::string target_boot_id; ///< as the target has offered it
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("host", s.host), f("port", s.port), f("token", s.token);
     f("bandwidth_bytes_per_s", s.bandwidth_bytes_per_s);
-    f("downtime_limit_ms", s.downtime_limit_ms);
+    f("downtime_limit_ms", s.downtime_limit_ms), f("target_boot_id", s.target_boot_id);
   }
 };
 

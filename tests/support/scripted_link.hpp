@@ -99,7 +99,7 @@ struct good_answers {
       0};
   }
   result<wire::reply_body> operator()(const wire::receive&) const {
-    return wire::stream_offer{"127.0.0.1", 4000, "token", 10};
+    return wire::stream_offer{"127.0.0.1", 4000, "token", 10, "boot"};
   }
   result<wire::reply_body> operator()(const wire::await_outcome& a) const {
     const bool source = a.evidence.source() == here;

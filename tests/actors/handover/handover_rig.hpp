@@ -92,7 +92,7 @@ public:
     case step::begin:
       return wire::begun{make_ticket(105, 7, "n1", "n2"), "name: a\n", {}, false, 0, 0};
     case step::receive:
-      return wire::stream_offer{"127.0.0.1", 4000, "token", 10};
+      return wire::stream_offer{"127.0.0.1", 4000, "token", 10, "boot"};
     case step::source_outcome:
       return wire::outcome{
         wire::stream_end::completed,

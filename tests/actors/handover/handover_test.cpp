@@ -123,15 +123,35 @@ TEST_CASE("without the target's proof a paused source is left to the operator", 
   CHECK(rig.ending->reason.find("does not prove") != std::string::npos);
 }
 
-TEST_CASE("a void that comes too late turns the way forward", "[handover]") {
+TEST_CASE(
+  "after too late the answer of take_over is waited for, then the way is on", "[handover]") {
   handover_rig rig;
-  rig.answers[step::take_over] = {bad(errc::lost)};
+  const std::ptrdiff_t unanswered = 21; // the question and all its repeats
+  rig.answers[step::take_over].assign(unanswered, bad(errc::lost));
+  rig.answers[step::take_over].push_back(handover_rig::good_answer(step::take_over));
   rig.answers[step::void_target] = {bad(errc::refused, "too late: it runs under this epoch")};
   rig.give(handover::begin{});
   rig.run();
   CHECK(rig.ending->end == verdict::moved);
+  CHECK(std::count(rig.log.begin(), rig.log.end(), step::take_over) == unanswered + 1);
   CHECK_FALSE(rig.was_asked(step::continue_source));
   CHECK(rig.was_asked(step::release));
+}
+
+TEST_CASE("too late does not say that it runs: nothing is torn down on it", "[handover]") {
+  for (const auto code : {errc::lost, errc::refused}) {
+    handover_rig rig;
+    rig.answers[step::take_over].assign(21, bad(errc::lost));
+    rig.answers[step::take_over].push_back(bad(code, "no cont"));
+    rig.answers[step::void_target] = {bad(errc::refused, "too late: it runs under this epoch")};
+    rig.give(handover::begin{});
+    rig.run();
+    CHECK(rig.ending->end == verdict::needs_operator);
+    CHECK(rig.ending->reason.find("does not say that it runs") != std::string::npos);
+    CHECK(std::count(rig.log.begin(), rig.log.end(), step::void_target) == 1);
+    for (const auto never : {step::claim, step::release, step::continue_source})
+      CHECK_FALSE(rig.was_asked(never));
+  }
 }
 
 TEST_CASE("an unknown outcome of take_over is asked again before anything else", "[handover]") {

@@ -213,6 +213,7 @@ TEST_CASE("that the target owns does not let an orphaned source go: it has to ru
     seat(world.source, "c:1");
     REQUIRE(world.source.ask(wire::continue_source{j.evidence(), *proof}));
     REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+    world.clock.run_for(std::chrono::seconds{2});
     check_finished(world);
     CHECK(world.runs(world.source));
   }
@@ -329,7 +330,8 @@ private:
       early && (!one.ask(wire::move_config{{begun->evidence}}) ||
                 !other.ask(wire::await_claim{{begun->evidence}})))
       return;
-    (void)one.send(wire::stream{begun->evidence, offer->host, offer->port, offer->token, 0, 100});
+    (void)one.send(wire::stream{
+      begun->evidence, offer->host, offer->port, offer->token, 0, 100, offer->boot_id});
   }
 
   /// Any command of any of their handovers, late, repeated or in time. A controller is told the

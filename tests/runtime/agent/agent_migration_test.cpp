@@ -41,8 +41,9 @@ struct pair_of_agents {
       REQUIRE(ask(source, wire::move_config{{begun->evidence}}));
       REQUIRE(ask(target, wire::await_claim{{begun->evidence}}));
     }
-    REQUIRE(
-      ask(source, wire::stream{begun->evidence, offer->host, offer->port, offer->token, 0, 500}));
+    REQUIRE(ask(
+      source, wire::stream{
+                begun->evidence, offer->host, offer->port, offer->token, 0, 500, offer->boot_id}));
     for (auto* one : {&source, &target}) {
       const auto ended = ask(*one, wire::await_outcome{{begun->evidence}});
       REQUIRE(ended);

@@ -28,8 +28,8 @@ inline std::string config_text(vm_id id) {
 class node_rig {
 public:
   node_rig(fake_cluster& cluster, fake_machines& all, const node_id& name)
-    : store(cluster, name), machines(all, name), marks(cluster, name.value), name_(name),
-      clock_(cluster.clock) {
+    : store(cluster, name), machines(all, name), marks(cluster, name.value),
+      boot_id("boot-" + name.value), name_(name), clock_(cluster.clock) {
     restart();
   }
 
@@ -41,6 +41,7 @@ public:
   bool finished = false;
   agent_access access = agent_access::control;
   std::string controller = "c:1";
+  std::string boot_id;
 
   agent& it() { return *agent_; }
 
@@ -53,7 +54,7 @@ public:
     ++starts_;
     agent_settings settings;
     settings.node = name_;
-    settings.boot_id = "boot-" + name_.value;
+    settings.boot_id = boot_id;
     settings.version = "0";
     settings.access = access;
     settings.wall_now = [this] { return clock_.wall(); };
@@ -215,7 +216,7 @@ public:
       return plain(world_.target.ask(wire::await_claim{{evidence()}}));
     case stream:
       return plain(world_.source.ask(
-        wire::stream{evidence(), offer_.host, offer_.port, offer_.token, 0, 100}));
+        wire::stream{evidence(), offer_.host, offer_.port, offer_.token, 0, 100, offer_.boot_id}));
     case source_end:
       return completed(world_.source.ask(wire::await_outcome{{evidence()}}));
     case target_end:

@@ -6,7 +6,9 @@ using namespace drover::test;
 
 namespace {
 
-void check_stayed(const rig& world) {
+void check_stayed(rig& world) {
+  // A copy that has loaded everything ends when its node sees that the source runs.
+  world.clock.run_for(std::chrono::seconds{2});
   CHECK(world.machines.violations.empty());
   CHECK(world.runs(world.source));
   CHECK(world.owner() == n1);
@@ -149,4 +151,86 @@ TEST_CASE("a run mark that cannot be written means that nothing is resumed", "[a
   world.target.marks.broken.reset();
   j.run(journey::take_over, journey::end);
   j.check_moved();
+}
+
+TEST_CASE("a loaded copy that is void ends when the source runs, and not before", "[agent]") {
+  for (const bool restarted : {false, true}) {
+    rig world;
+    journey j{world};
+    j.run(journey::begin, journey::take_over);
+    const auto proof = world.target.ask(wire::void_handover{{j.evidence()}});
+    REQUIRE(proof);
+    CHECK_FALSE(j.ask(journey::take_over));
+    world.clock.run_for(std::chrono::minutes{1});
+    CHECK(world.target.machines.machines.contains(vm));
+    REQUIRE(world.source.ask(wire::continue_source{j.evidence(), *proof}));
+    if (restarted)
+      world.target.die();
+    REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+    if (restarted) {
+      world.target.restart();
+      world.target.greet();
+    }
+    world.clock.run_for(std::chrono::seconds{3});
+    CHECK_FALSE(world.target.machines.machines.contains(vm));
+    check_stayed(world);
+  }
+}
+
+TEST_CASE("the last loaded copy outlives the source's host, void or not", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::take_over);
+  world.source.die();
+  world.source.machines.machines.clear();
+  REQUIRE(world.target.ask(wire::void_handover{{j.evidence()}}));
+  world.target.it().controller_gone();
+  world.clock.run_for(std::chrono::minutes{2});
+  CHECK(world.target.machines.machines.contains(vm));
+}
+
+TEST_CASE("a newer epoch ends the void copy of the older one", "[agent]") {
+  rig world;
+  journey first{world};
+  first.run(journey::begin, journey::take_over);
+  const auto proof = world.target.ask(wire::void_handover{{first.evidence()}});
+  REQUIRE(proof);
+  REQUIRE(world.source.ask(wire::continue_source{first.evidence(), *proof}));
+  REQUIRE(world.source.ask(wire::settle{{first.evidence()}}));
+  journey second{world};
+  second.run(journey::begin, journey::end);
+  second.check_moved();
+}
+
+TEST_CASE("a receive that fails when it is repeated leaves what is loaded", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::take_over);
+  world.target.machines.faults["facts"] = {errc::retry, "not now", {}};
+  CHECK_FALSE(j.ask(journey::receive));
+  CHECK(world.target.machines.machines.contains(vm));
+  j.run(journey::take_over, journey::end);
+  j.check_moved();
+}
+
+TEST_CASE("the proof of a boot that the stream did not go to proves nothing", "[agent]") {
+  rig world;
+  journey j{world};
+  world.target.store.faults["move"] = {
+    {errc::retry, "not now", {}}, fake_store::fate::not_applied, 100};
+  j.run(journey::begin, journey::claim); // it ran, but never owned
+  world.target.die();
+  world.target.machines.crash(vm);
+  world.target.marks.all.clear();
+  world.target.boot_id = "boot-n2-again";
+  world.target.restart();
+  world.target.greet();
+  REQUIRE(j.ask(journey::receive)); // late: it renews the mark of the barrier
+  const auto proof = world.target.ask(wire::void_handover{{j.evidence()}});
+  REQUIRE(proof);
+  CHECK(proof->number == j.evidence().number());
+  const auto continued = world.source.ask(wire::continue_source{j.evidence(), *proof});
+  REQUIRE(!continued);
+  CHECK(continued.error().what.find("not of the boot") != std::string::npos);
+  CHECK(world.machines.running(vm) == 0);
 }

@@ -177,3 +177,28 @@ TEST_CASE("what was asked before the controller went is still answered", "[agent
   CHECK(world.source.reply_to(listed)->body);
   CHECK(world.source.finished);
 }
+
+TEST_CASE("a run mark whose cont never came is no running VM: it is let run again", "[agent]") {
+  for (const auto how : all_policies)
+    for (const bool adopted : {false, true}) {
+      INFO(to_string(how) << (adopted ? " adopted" : " orphaned"));
+      rig world;
+      journey j{world, how};
+      j.run(journey::begin, journey::take_over);
+      world.target.machines.faults["resume"] = {errc::retry, "no answer", {}};
+      CHECK_FALSE(j.ask(journey::take_over));
+      CHECK_FALSE(world.target.ask(wire::settle{{j.evidence()}}));
+      CHECK(world.source.machines.machines.contains(vm));
+      if (adopted) {
+        world.target.controller = world.source.controller = "c:2";
+        world.target.restart();
+        world.source.restart();
+        world.target.greet();
+        world.source.greet();
+        world.clock.run_for(std::chrono::seconds{5});
+      }
+      world.both_lose_the_controller();
+      check_one_runs(world);
+      CHECK(world.runs(world.target));
+    }
+}

@@ -55,6 +55,8 @@ guard_facts ended_source() {
   guard_facts f;
   f.here = source;
   f.marks.seen = epoch{5};
+  f.marks.streamed = epoch{5};
+  f.marks.target_boot_id = "b";
   f.machine = run_state::postmigrate;
   f.machine_number = epoch{5};
   f.stream = stream_phase::completed;
@@ -170,6 +172,22 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
          f.proof = wire::voided{epoch{5}, "b", epoch{4}};
        }),
      true},
+    {"a proof of another boot of the target proves nothing", operation::continue_source,
+     make_ticket(5),
+     with(
+       ended_source(),
+       [](auto& f) {
+         f.proof = wire::voided{epoch{5}, "c", epoch{4}};
+       }),
+     false},
+    {"a proof of a boot that another epoch was streamed to proves nothing",
+     operation::continue_source, make_ticket(5),
+     with(
+       ended_source(),
+       [](auto& f) {
+         f.marks.streamed = epoch{4}, f.proof = wire::voided{epoch{5}, "b", epoch{4}};
+       }),
+     false},
     {"no proof, no continue", operation::continue_source, make_ticket(5), ended_source(), false},
     {"a proof of an older epoch proves nothing", operation::continue_source, make_ticket(5),
      with(
@@ -194,8 +212,16 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
        loaded_target(),
        [](auto& f) {
          f.marks.run = epoch{5}, f.view = store_view{target, make_record(5)};
+         f.machine = run_state::running;
        }),
      true},
+    {"a run mark without a QEMU that runs settles nothing", operation::settle, make_ticket(5),
+     with(
+       loaded_target(),
+       [](auto& f) {
+         f.marks.run = epoch{5}, f.view = store_view{target, make_record(5)};
+       }),
+     false},
     {"the target does not settle what it has not run", operation::settle, make_ticket(5),
      with(loaded_target(), view_of(target)), false},
     {"receive with no config visible yet", operation::receive, make_ticket(5),
@@ -266,7 +292,8 @@ void walk(const std::function<void(operation, const authority&, const guard_fact
     {run_state::postmigrate, epoch{5}, stream_phase::completed},
     {run_state::postmigrate, epoch{6}, stream_phase::none}};
   const std::vector<std::optional<wire::voided>> proofs{
-    std::nullopt, wire::voided{epoch{5}, "b", epoch{4}}, wire::voided{epoch{5}, "b", epoch{5}}};
+    std::nullopt, wire::voided{epoch{5}, "b", epoch{4}}, wire::voided{epoch{5}, "c", epoch{4}},
+    wire::voided{epoch{5}, "b", epoch{5}}};
   guard_facts f;
   for (const auto& here : {source, target, stranger})
     for (const auto& view : views)
@@ -277,7 +304,7 @@ void walk(const std::function<void(operation, const authority&, const guard_fact
               for (const auto& m : machines) {
                 f.here = here;
                 f.view = view;
-                f.marks = {run, voided, seen, barrier, epoch{}, barrier};
+                f.marks = {run, voided, seen, barrier, epoch{}, barrier, barrier, "b"};
                 f.machine = m.state;
                 f.machine_number = m.number;
                 f.stream = m.stream;
@@ -382,12 +409,14 @@ void check_ends(const permission& p) {
     "quit never hits a QEMU that runs or receives");
   p.rule(
     !p.is(operation::continue_source) ||
-      (f.proof && f.proof->number == epoch{5} && f.proof->run_mark < epoch{5}),
-    "the source continues only on proof");
+      (f.proof && f.proof->number == epoch{5} && f.proof->run_mark < epoch{5} &&
+       f.proof->boot_id == "b" && f.marks.streamed == epoch{5}),
+    "the source continues only on proof of the boot that it has streamed to");
   p.rule(!p.is(operation::settle) || p.owner(), "only the owner settles");
   p.rule(
-    !p.is(operation::settle) || f.here != target || f.marks.run == epoch{5},
-    "a target settles only what it has run");
+    !p.is(operation::settle) || f.here != target ||
+      (f.marks.run == epoch{5} && f.machine == run_state::running),
+    "a target settles only what it has let run and what runs");
 }
 
 } // namespace

@@ -51,11 +51,13 @@ constexpr broken_record table[] = {
 TEST_CASE("a record comes back as it was written") {
   for (const auto state : {record_state::moving, record_state::settled})
     for (const auto outcome :
-         {source_outcome::unpublished, source_outcome::completed, source_outcome::kept}) {
+         {source_outcome::unpublished, source_outcome::completed, source_outcome::kept,
+          source_outcome::voided}) {
       auto record = sample();
       record.state = state;
       record.outcome = outcome;
       record.number = epoch{std::numeric_limits<std::uint64_t>::max()};
+      record.target_boot_id = outcome == source_outcome::voided ? "boot \"7\"" : "";
       CHECK(parse_record(record_text(record)) == record);
     }
 }
