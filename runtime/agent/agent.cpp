@@ -17,6 +17,31 @@ bool is_observing(const wire::request_body& body) {
          std::holds_alternative<wire::list_vms>(body);
 }
 
+/// The VM whose handover a request belongs to; none where it carries no ticket.
+vm_id vm_of(const wire::request_body& body) {
+  return std::visit(
+    [](const auto& one) {
+      if constexpr (requires { one.evidence; })
+        return one.evidence.vm();
+      else
+        return vm_id{};
+    },
+    body);
+}
+
+/// Held by the request's frame, so that it ends however the request does.
+class attention {
+public:
+  attention(std::multiset<vm_id>& all, vm_id vm) : all_(all), at_(all.insert(vm)) {}
+  attention(const attention&) = delete;
+  attention& operator=(const attention&) = delete;
+  ~attention() { all_.erase(at_); }
+
+private:
+  std::multiset<vm_id>& all_;
+  const std::multiset<vm_id>::iterator at_;
+};
+
 } // namespace
 
 agent::agent(
@@ -68,9 +93,11 @@ task<done> agent::serve(wire::request asked) {
     finish(asked.id, tl::unexpected{*why});
     co_return done{};
   }
+  const attention at_work{attended_, vm_of(asked.body)};
   auto work = std::visit([&](auto& body) { return handle(std::move(body), until); }, asked.body);
   auto body = co_await std::move(work);
   finish(asked.id, std::move(body));
+  look_for_leftovers();
   co_return done{};
 }
 

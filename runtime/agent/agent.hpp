@@ -6,7 +6,7 @@
 // requests, in the order of a migration, are in agent_source.cpp (S), agent_target.cpp (T),
 // agent_claim.cpp (the config's way to T, under the cluster's lock: agent_lock.cpp) and
 // agent_end.cpp (tear-down and back-out). What a controller that is gone has left is finished in
-// agent_orphan.cpp.
+// agent_orphan.cpp; agent_watch.cpp and agent_leftover.cpp look after what should be over.
 #pragma once
 
 #include "runtime/agent/asks.hpp"
@@ -120,6 +120,7 @@ private:
   task<result<handover_record>> open_handover(wire::begin_handover asked);
   task<result<done>> write_begin(handover_record record, vm_config config);
   task<done> undo_begin(handover_record record);
+  void give_up(const handover_record& record);
   task<result<done>> unlock(vm_id vm);
   task<answered> describe_begun(handover_record record);
 
@@ -159,8 +160,6 @@ private:
   task<answered> handle(wire::continue_source asked, mono_time until);
   task<result<done>> release(ticket t);
   task<result<done>> settle(ticket t, mono_time until);
-  void watch(const ticket& t);
-  task<bool> is_still_settled(ticket t);
   task<result<done>> put_in_place(ticket t, const store_view& seen, mono_time until);
   task<result<done>> void_epoch(ticket t);
   task<result<done>> end_copy(ticket t);
@@ -187,10 +186,23 @@ private:
   static ticket ticket_of(handover_record record);
   bool abandoned() const;
 
+  // agent_watch.cpp: what was settled, looked at again.
+  void watch(const ticket& t);
+  task<bool> is_still_settled(ticket t);
+  task<done> watch_settled();
+
+  // agent_leftover.cpp: copies that wait although their handover is over.
+  std::set<vm_id> leftovers() const;
+  void look_for_leftovers();
+  task<done> end_leftovers();
+  bool is_attended(vm_id vm) const;
+  bool is_left_over(const handover_record& record) const;
+
   // agent_facts.cpp: what the others judge by, and waiting.
   task<result<store_view>> look(vm_id vm);
   task<result<store_view>> look_behind_barrier(vm_id vm);
   guard_facts facts_of(const ticket& t) const;
+  guard_facts facts_now(const ticket& t, const store_view& seen) const;
   run_marks marks_of(vm_id vm) const;
   result<done> mark(vm_id vm, const run_marks& marks);
   result<done> mark_seen(const ticket& t);
@@ -227,6 +239,9 @@ private:
 
   std::multimap<vm_id, std::function<void(result<done>)>> waiters_;
   std::set<vm_id> busy_;
+  /// VMs whose handover a request is at work on, once per request.
+  std::multiset<vm_id> attended_;
+  bool looking_ = false;
   /// VMs for which the cluster's lock is held or waited for.
   std::set<vm_id> locking_;
   std::map<vm_id, claim_state> claims_;

@@ -1,7 +1,6 @@
 #include "runtime/agent/agent.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace drover {
@@ -17,12 +16,6 @@ tl::unexpected<error> of_store(error why) {
     why.code = errc::retry;
   return tl::unexpected{std::move(why)};
 }
-
-/// After the last of them (150 s) nothing is looked at any more; a partition heals within seconds.
-constexpr std::array<nanoseconds, 5> watch_pauses{
-  std::chrono::seconds{5}, std::chrono::seconds{10}, std::chrono::seconds{20},
-  std::chrono::seconds{40}, std::chrono::seconds{75}};
-constexpr nanoseconds watch_patience = std::chrono::seconds{30};
 
 /// How often a target looks whether the source of a void epoch runs.
 constexpr nanoseconds over_pause = std::chrono::milliseconds{50};
@@ -81,9 +74,7 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
     if (!seen)
       co_return of_store(seen.error());
   }
-  auto facts = facts_of(t);
-  facts.view = *seen;
-  if (const auto verdict = judge(operation::settle, t, facts); !verdict)
+  if (const auto verdict = judge(operation::settle, t, facts_now(t, *seen)); !verdict)
     co_return verdict;
   const auto& before = seen->record;
   const bool settled_already =
@@ -91,6 +82,10 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   const auto unlocked = co_await unlock(t.vm());
   if (!unlocked)
     co_return of_store(unlocked.error());
+  auto marks = marks_of(t.vm());
+  marks.settled = std::max(marks.settled, t.number());
+  if (const auto saved = mark(t.vm(), marks); !saved)
+    co_return saved;
   watch(t);
   if (settled_already)
     co_return done{};
@@ -104,50 +99,13 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   record.target = t.target();
   record.how = t.how();
   record.outcome = t.source() == settings_.node ? source_outcome::kept : source_outcome::completed;
+  // A newer epoch may have begun here while this waited; its record is not overwritten.
+  if (const auto verdict = judge(operation::settle, t, facts_now(t, *seen)); !verdict)
+    co_return verdict;
   const auto written = co_await store_.write_record(record);
   if (!written)
     co_return of_store(written.error());
   co_return done{};
-}
-
-/// Writes that were acknowledged can be taken back by a partition that heals, so what was settled
-/// is looked at again for a while; reads of the own view, unless something is wrong.
-void agent::watch(const ticket& t) {
-  const auto known = watched_.find(t.vm());
-  if (known != watched_.end() && known->second >= t.number())
-    return;
-  watched_[t.vm()] = t.number();
-  tasks_.spawn([](agent& self, ticket of) -> task<done> {
-    for (const auto pause : watch_pauses) {
-      co_await self.sleep(pause);
-      const auto machine = self.machines_.find(of.vm());
-      const bool runs = machine && (self.state_of(*machine) == run_state::running ||
-                                    self.state_of(*machine) == run_state::paused);
-      if (!runs || self.marks_of(of.vm()).highest() > of.number())
-        break;
-      const auto still = co_await self.is_still_settled(of);
-      if (!still)
-        co_await self.settle(of, self.timers_.now() + watch_patience);
-    }
-    co_return done{};
-  }(*this, t));
-}
-
-task<bool> agent::is_still_settled(ticket t) {
-  const auto seen = co_await look(t.vm());
-  if (!seen)
-    co_return true; // Nothing can be said or done without the store.
-  if (seen->record && seen->record->number > t.number())
-    co_return true;
-  if (
-    seen->owner != settings_.node || !seen->record || seen->record->number != t.number() ||
-    seen->record->state != record_state::settled)
-    co_return false;
-  const auto text = co_await store_.config(t.vm(), settings_.node);
-  if (!text)
-    co_return true;
-  const auto config = vm_config::parse(*text, to_string(t.vm()) + ".conf");
-  co_return !config || config->lock() != "migrate";
 }
 
 /// A config that is on the other side of the handover comes to where the VM runs: back to a source

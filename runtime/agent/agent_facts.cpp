@@ -44,6 +44,12 @@ guard_facts agent::facts_of(const ticket& t) const {
   return facts;
 }
 
+guard_facts agent::facts_now(const ticket& t, const store_view& seen) const {
+  auto facts = facts_of(t);
+  facts.view = seen;
+  return facts;
+}
+
 run_marks agent::marks_of(vm_id vm) const {
   const auto found = marks_.find(vm);
   return found == marks_.end() ? run_marks{} : found->second;

@@ -94,10 +94,10 @@ task<done> agent::adopt() {
         record.state == record_state::settled && copy && state_of(*copy) == run_state::incoming;
       if (record.controller != controller_ || left_over)
         finish(record);
-      if (record.state == record_state::settled)
-        watch(ticket_of(record));
     }
   notify(vm_id{});
+  look_for_leftovers();
+  co_await watch_settled();
   co_return done{};
 }
 

@@ -62,7 +62,11 @@ task<result<handover_record>> agent::open_handover(wire::begin_handover asked) {
   if (!before)
     co_return tl::unexpected{before.error()};
   const auto lock = config->lock();
-  const bool repeated = is_repeated(*before, asked, settings_.node);
+  const auto undone = marks_of(asked.vm).undone;
+  const bool is_undone = undone > epoch{} && (!*before || (*before)->number <= undone);
+  if (is_undone && lock == migrate_lock)
+    co_return fail(errc::retry, "an earlier begin is being undone", to_string(asked.vm));
+  const bool repeated = !is_undone && is_repeated(*before, asked, settings_.node);
   if (repeated && lock == migrate_lock)
     co_return **before;
   if (!lock.empty())
@@ -96,8 +100,10 @@ task<result<handover_record>> agent::open_handover(wire::begin_handover asked) {
   if (const auto saved = mark(asked.vm, marks); !saved)
     co_return tl::unexpected{saved.error()};
   const auto written = co_await write_begin(record, *config);
-  if (!written)
+  if (!written) {
+    give_up(record);
     co_return tl::unexpected{written.error()};
+  }
   co_return record;
 }
 
@@ -118,14 +124,23 @@ task<result<done>> agent::write_begin(handover_record record, vm_config config) 
   co_return locked_now;
 }
 
-/// Nothing has moved yet, so each step is tried once and its failure changes nothing: the next
-/// begin takes a higher epoch.
+/// Nothing has moved yet, so each step is tried once: what could not be written, or is applied
+/// later than it was refused, is looked after until a newer epoch begins.
 task<done> agent::undo_begin(handover_record record) {
+  give_up(record);
   co_await unlock(record.vm);
   record.state = record_state::settled;
   record.outcome = source_outcome::kept;
   co_await store_.write_record(record);
   co_return done{};
+}
+
+void agent::give_up(const handover_record& record) {
+  auto marks = marks_of(record.vm);
+  marks.settled = std::max(marks.settled, record.number);
+  marks.undone = marks.settled;
+  (void)mark(record.vm, marks); // Only the next agent would miss it.
+  watch(ticket_of(record));
 }
 
 /// Takes `lock: migrate` out of the own config; any other lock is somebody else's and stays.

@@ -41,9 +41,12 @@ result<run_marks> parse(const std::filesystem::path& file) {
         {"barrier", &marks.barrier},
         {"paused", &marks.paused},
         {"owned", &marks.owned},
-        {"streamed", &marks.streamed}}) {
+        {"streamed", &marks.streamed},
+        {"settled", &marks.settled},
+        {"undone", &marks.undone}}) {
     // A mark that an older agent did not know was never set.
-    const bool is_new = mark == &marks.owned || mark == &marks.streamed;
+    const bool is_new = mark != &marks.run && mark != &marks.voided && mark != &marks.seen &&
+                        mark != &marks.barrier && mark != &marks.paused;
     if (is_new && json.is_object() && !json.contains(key))
       continue;
     if (!json.is_object() || !json.contains(key) || !json[key].is_number_unsigned())
@@ -97,7 +100,8 @@ result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
     "{\"run\":" + to_string(marks.run) + ",\"voided\":" + to_string(marks.voided) +
     ",\"seen\":" + to_string(marks.seen) + ",\"barrier\":" + to_string(marks.barrier) +
     ",\"paused\":" + to_string(marks.paused) + ",\"owned\":" + to_string(marks.owned) +
-    ",\"streamed\":" + to_string(marks.streamed) +
+    ",\"streamed\":" + to_string(marks.streamed) + ",\"settled\":" + to_string(marks.settled) +
+    ",\"undone\":" + to_string(marks.undone) +
     ",\"target_boot_id\":" + quoted(marks.target_boot_id) + "}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0)

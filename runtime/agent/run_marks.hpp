@@ -32,6 +32,11 @@ struct run_marks {
   epoch streamed;
   std::string target_boot_id = {};
 
+  /// The last epoch that was settled here, or that is to be: nobody goes on with it.
+  epoch settled = {};
+  /// The last epoch whose begin failed here: its record or lock may still come.
+  epoch undone = {};
+
   bool operator==(const run_marks&) const = default;
 
   epoch highest() const { return std::max({run, voided, seen}); }

@@ -110,8 +110,11 @@ TEST_CASE("a begin that an older controller left between record and lock is sett
 
 TEST_CASE("a settling that a partition has taken back is made again", "[agent]") {
   for (const bool forward : {false, true})
-    for (const int attempts : {1, 2}) {
-      INFO((forward ? "moved" : "stayed") << " in attempt " << attempts);
+    for (const auto& [attempts, restarted] :
+         {std::pair{1, false}, {2, false}, {1, true}, {2, true}}) {
+      INFO(
+        (forward ? "moved" : "stayed")
+        << " in attempt " << attempts << (restarted ? ", new agents" : ""));
       rig world;
       handover_record first;
       for (int i = 1; i <= attempts; ++i) {
@@ -133,12 +136,28 @@ TEST_CASE("a settling that a partition has taken back is made again", "[agent]")
         all.configs.at(vm) = {n1, config_text(vm) + "lock: migrate\n"};
         return done{};
       }));
+      if (restarted) {
+        seat(world.source, "c:1");
+        seat(world.target, "c:1");
+      }
       world.clock.run_for(std::chrono::seconds{10});
       CHECK(world.owner() == owner);
       CHECK(world.config() == config_text(vm));
       CHECK(world.record().state == record_state::settled);
       CHECK(world.record().number == epoch{static_cast<std::uint64_t>(attempts)});
     }
+}
+
+TEST_CASE("a lock that somebody else takes after the settling is left alone", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::end);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.configs.at(vm).second = config_text(vm) + "lock: migrate\n";
+    return done{};
+  }));
+  world.clock.run_for(std::chrono::minutes{4});
+  CHECK(world.config() == config_text(vm) + "lock: migrate\n");
 }
 
 TEST_CASE("a controller goes on with its own handovers itself", "[agent]") {
@@ -436,4 +455,30 @@ TEST_CASE("a node that has rebooted proves nothing, and its source stays where i
   world.clock.run_for(std::chrono::minutes{2});
   CHECK(world.machines.running(vm) == 0);
   CHECK(world.source.machines.machines.at(vm).state == wire::run_state::postmigrate);
+}
+
+TEST_CASE("a copy that nobody has ended goes when its handover is over", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::stream);
+  world.clock.run_for(std::chrono::minutes{5});
+  REQUIRE(world.target.machines.machines.contains(vm)); // it waits for its turn
+  // The target is told nothing, and its mark cannot be written at first.
+  REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+  world.target.marks.broken = error{errc::retry, "no space", {}};
+  world.clock.run_for(std::chrono::seconds{12});
+  CHECK(world.target.machines.machines.contains(vm));
+  world.target.marks.broken.reset();
+  world.clock.run_for(std::chrono::seconds{12});
+  CHECK_FALSE(world.target.machines.machines.contains(vm));
+}
+
+TEST_CASE("what a request is at work on is not looked at", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::stream);
+  (void)world.target.send(wire::await_outcome{{j.evidence()}}, std::chrono::minutes{10});
+  const auto before = world.cluster.calls.size();
+  world.clock.run_for(std::chrono::minutes{5});
+  CHECK(world.call("n2", "store.read_record", before) == world.cluster.calls.size());
 }

@@ -26,8 +26,8 @@ private:
 TEST_CASE("marks are read back as they were written, and other files are left alone", "[marks]") {
   temporary_directory dir;
   file_mark_store store{dir.path()};
-  const run_marks marks{epoch{3}, epoch{2}, epoch{4}, epoch{4},
-                        epoch{1}, epoch{2}, epoch{3}, "boot \"7\""};
+  const run_marks marks{epoch{3}, epoch{2}, epoch{4},     epoch{4}, epoch{1},
+                        epoch{2}, epoch{3}, "boot \"7\"", epoch{2}, epoch{1}};
   REQUIRE(store.save(vm_id{105}, marks));
   REQUIRE(store.save(vm_id{105}, marks));
   std::ofstream{dir.path() / "105.pid"} << "1";

@@ -222,6 +222,56 @@ TEST_CASE("begin is undone when the lock cannot be written", "[agent]") {
   j.check_moved();
 }
 
+TEST_CASE("a begin that could neither be finished nor undone is settled later", "[agent]") {
+  for (const bool restarted : {false, true})
+    for (const auto fate : {fake_store::fate::not_applied, fake_store::fate::applied}) {
+      INFO((restarted ? "restarted " : "") << (fate == fake_store::fate::applied));
+      rig world;
+      const error no_quorum{errc::refused, "no quorum", {}};
+      const auto id = world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+      REQUIRE(world.clock.run_until(
+        [&] { return world.record().number == epoch{1}; }, std::chrono::seconds{1}));
+      world.source.store.faults["write_config"] = {no_quorum, fate, 1};
+      world.source.store.faults["write_record"] = {no_quorum, fake_store::fate::not_applied, 3};
+      REQUIRE(world.clock.run_until(
+        [&] { return world.source.reply_to(id) != nullptr; }, std::chrono::seconds{1}));
+      CHECK_FALSE(world.source.reply_to(id)->body);
+      REQUIRE(world.record().state == record_state::moving);
+      if (restarted) {
+        world.source.restart();
+        world.source.greet();
+      }
+      world.clock.run_for(std::chrono::seconds{30});
+      CHECK(world.record().state == record_state::settled);
+      CHECK(world.config() == config_text(vm));
+      journey j{world};
+      j.run(journey::begin, journey::end);
+      CHECK(j.evidence().number() == epoch{2});
+      j.check_moved();
+    }
+}
+
+TEST_CASE("a begin that was given up is not gone on with", "[agent]") {
+  rig world;
+  const error no_quorum{errc::refused, "no quorum", {}};
+  world.source.store.faults["write_config"] = {no_quorum, fake_store::fate::applied, 1};
+  const auto id = world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+  REQUIRE(world.clock.run_until(
+    [&] { return world.config() != config_text(vm); }, std::chrono::seconds{1}));
+  for (const auto* write : {"write_config", "write_record"})
+    world.source.store.faults[write] = {no_quorum, fake_store::fate::not_applied, 1};
+  world.clock.run_for(milliseconds{100});
+  REQUIRE(world.source.reply_to(id));
+  const auto again = world.source.ask(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+  REQUIRE_FALSE(again);
+  CHECK(to_string(again.error()) == "an earlier begin is being undone (105)");
+  world.clock.run_for(std::chrono::seconds{10});
+  journey j{world};
+  j.run(journey::begin, journey::end);
+  CHECK(j.evidence().number() == epoch{2});
+  j.check_moved();
+}
+
 TEST_CASE("begin names what forbids it", "[agent]") {
   rig world;
   const auto begin = [&](const node_id& to, const std::string& who) {
