@@ -180,16 +180,16 @@ task<result<done>> agent::end_copy(ticket t) {
 
 /// While there is a controller; without one the handover is finished by its record anyway.
 task<done> agent::end_copy_when_over(ticket t) {
-  for (auto pause = over_pause; !gone_; pause = std::min(2 * pause, over_pause_max)) {
+  for (auto pause = over_pause;; pause = std::min(2 * pause, over_pause_max)) {
+    co_await sleep(pause);
     const auto found = machines_.find(t.vm());
-    if (!found || state_of(*found) != run_state::incoming || found->number > t.number())
+    if (gone_ || !found || state_of(*found) != run_state::incoming || found->number > t.number())
       break;
     const auto record = co_await store_.record(t.vm());
     if (record && *record && source_runs(**record, t)) {
       co_await end_copy(t);
       break;
     }
-    co_await sleep(pause);
   }
   co_return done{};
 }

@@ -11,7 +11,9 @@ namespace {
 using wire::run_state;
 
 /// Seldom, since nobody waits for it: a leftover costs memory, and later handovers end it too.
+/// What only people can end is looked at more and more seldom.
 constexpr nanoseconds leftover_pause = std::chrono::seconds{10};
+constexpr nanoseconds leftover_pause_max = std::chrono::seconds{160};
 
 } // namespace
 
@@ -34,8 +36,14 @@ void agent::look_for_leftovers() {
 }
 
 task<done> agent::end_leftovers() {
-  for (auto waiting = leftovers(); !gone_ && !waiting.empty(); waiting = leftovers()) {
-    co_await sleep(leftover_pause);
+  auto pause = leftover_pause;
+  for (std::set<vm_id> before;;) {
+    const auto waiting = leftovers();
+    if (gone_ || waiting.empty())
+      break;
+    pause = waiting == before ? std::min(2 * pause, leftover_pause_max) : leftover_pause;
+    before = waiting;
+    co_await sleep(pause);
     for (const auto vm : waiting) {
       if (gone_ || is_attended(vm))
         continue;
