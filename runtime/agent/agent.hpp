@@ -78,6 +78,7 @@ private:
     std::string holder;
     std::uint64_t generation = 0;
   };
+  enum class waiting_copy : std::uint8_t { for_its_stream, in_a_handover };
   struct claim_state {
     epoch number;
     std::optional<result<wire::claimed>> end; ///< absent: under way
@@ -181,7 +182,8 @@ private:
   task<done> publish_completed(handover_record record);
   task<done> settle_alone(ticket t);
   task<done> settle_target(ticket t);
-  task<done> release_when_settled(ticket t);
+  task<done> release_when_settled(handover_record record);
+  bool concerns(const handover_record& record) const;
   task<result<done>> publish(handover_record word, source_outcome outcome);
   static ticket ticket_of(handover_record record);
   bool abandoned() const;
@@ -190,11 +192,16 @@ private:
   void watch(const ticket& t);
   task<bool> is_still_settled(ticket t);
   task<done> watch_settled();
+  task<std::map<vm_id, handover_record>> forgotten_records(std::map<vm_id, handover_record> known);
+  std::optional<handover_record> forgotten_by_source(
+    const machine_status& machine, epoch known) const;
 
   // agent_leftover.cpp: copies that wait although their handover is over.
-  std::set<vm_id> leftovers() const;
+  std::optional<waiting_copy> how_it_waits(const machine_status& machine) const;
+  std::map<vm_id, waiting_copy> waiting_copies() const;
   void look_for_leftovers();
   task<done> end_leftovers();
+  task<bool> end_leftover(vm_id vm);
   bool is_attended(vm_id vm) const;
   bool is_left_over(const handover_record& record) const;
 

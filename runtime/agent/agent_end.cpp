@@ -105,6 +105,10 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   const auto written = co_await store_.write_record(record);
   if (!written)
     co_return of_store(written.error());
+  // A partition that healed between the two writes has taken back the first one alone.
+  const auto still_unlocked = co_await unlock(t.vm());
+  if (!still_unlocked)
+    co_return of_store(still_unlocked.error());
   co_return done{};
 }
 

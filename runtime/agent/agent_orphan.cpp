@@ -101,6 +101,15 @@ task<done> agent::adopt() {
   co_return done{};
 }
 
+/// True where something of the handover can be left here.
+bool agent::concerns(const handover_record& record) const {
+  const auto found = machines_.find(record.vm);
+  if (record.state == record_state::settled)
+    return found.has_value();
+  return record.source == settings_.node || record.target == settings_.node ||
+         (found && is_leftover(state_of(*found)));
+}
+
 /// The last handover of each VM in which this node had a part, or of which it has a copy that
 /// waits. Its own writes are always visible, and a target has waited for its record, so the own
 /// view is enough.
@@ -108,14 +117,10 @@ task<result<std::map<vm_id, handover_record>>> agent::own_records() {
   for (;;) {
     auto records = co_await store_.records();
     if (records) {
-      std::erase_if(*records, [this](const auto& entry) {
-        const auto& [vm, record] = entry;
-        const auto found = machines_.find(vm);
-        if (record.state == record_state::settled)
-          return !found; // Nothing of it can be left.
-        return record.source != settings_.node && record.target != settings_.node &&
-               (!found || !is_leftover(state_of(*found)));
-      });
+      const auto forgotten = co_await forgotten_records(*records);
+      std::erase_if(*records, [this](const auto& entry) { return !concerns(entry.second); });
+      for (const auto& [vm, record] : forgotten)
+        (*records)[vm] = record;
       co_return records;
     }
     if (abandoned())
@@ -146,7 +151,7 @@ task<done> agent::orphan(handover_record record) {
   const bool source = record.source == settings_.node;
   if (record.state == record_state::settled) {
     if (source && facts_of(t).machine == run_state::postmigrate)
-      co_await release_when_settled(t);
+      co_await release_when_settled(std::move(record));
     co_return done{};
   }
   if (source)
@@ -186,8 +191,7 @@ task<done> agent::orphan_source(handover_record record) {
     co_await changed(t.vm(), event_pause);
   const auto facts = facts_of(t);
   if (facts.machine == run_state::postmigrate && facts.machine_number == t.number()) {
-    co_await publish_completed(std::move(record));
-    co_await release_when_settled(t);
+    co_await release_when_settled(std::move(record));
     co_return done{};
   }
   // A QEMU that is gone, or that still streams, is left for people to look at.
@@ -223,38 +227,39 @@ task<result<done>> agent::publish(handover_record word, source_outcome outcome) 
   co_return written;
 }
 
+/// S: its word, as often as the store has not got it or has forgotten it.
 task<done> agent::publish_completed(handover_record record) {
-  for (auto pause = record_pause;; pause = longer(pause)) {
-    const auto seen = co_await look_behind_barrier(record.vm);
-    const auto* word = seen && seen->record ? &*seen->record : nullptr;
-    // Somebody has ended it meanwhile, or it is published: nothing is left to say.
-    if (
-      seen && (!word || word->number != record.number || word->state != record_state::moving ||
-               word->outcome != source_outcome::unpublished))
-      co_return done{};
-    if (word) {
-      const auto published = co_await publish(*word, source_outcome::completed);
-      if (published)
-        co_return done{};
-    }
-    if (abandoned())
-      co_return done{};
-    co_await sleep(pause);
-  }
+  const auto seen = co_await look_behind_barrier(record.vm);
+  if (!seen)
+    co_return done{};
+  const auto& word = seen->record;
+  const bool known = word && word->number == record.number;
+  const bool newer = word && word->number > record.number;
+  if (
+    newer || (known && (word->state == record_state::settled ||
+                        word->outcome != source_outcome::unpublished)))
+    co_return done{};
+  co_await publish(known ? *word : record, source_outcome::completed);
+  co_return done{};
 }
 
 /// S after its switchover. That the target owns the config does not say that it runs, since under
 /// most policies the config moves first; the record says it, which the target settles afterwards.
-task<done> agent::release_when_settled(ticket t) {
+task<done> agent::release_when_settled(handover_record record) {
+  const auto t = ticket_of(record);
+  record = handover_record{t.vm(),     t.number(), record_state::moving, t.source(),
+                           t.target(), t.how(),    record.controller};
   for (auto pause = record_pause;; pause = longer(pause)) {
     const auto facts = facts_of(t);
     if (facts.machine != run_state::postmigrate || facts.machine_number != t.number())
       co_return done{};
+    co_await publish_completed(record);
     const auto seen = co_await look_behind_barrier(t.vm());
     const auto* word = seen && seen->record ? &*seen->record : nullptr;
-    if (word && word->number != t.number())
+    if (word && word->number > t.number())
       co_return done{};
-    const bool settled = word && word->state == record_state::settled;
+    const bool here = word && word->number == t.number();
+    const bool settled = here && word->state == record_state::settled;
     if (settled && word->outcome != source_outcome::completed)
       co_return done{};
     if (settled && seen->owner == t.target()) {
@@ -262,7 +267,7 @@ task<done> agent::release_when_settled(ticket t) {
       if (is_final(released))
         co_return done{};
     }
-    if (word && !settled && word->outcome == source_outcome::voided) {
+    if (here && !settled && word->outcome == source_outcome::voided) {
       wire::voided proof;
       proof.number = t.number();
       proof.boot_id = word->target_boot_id;

@@ -195,7 +195,9 @@ task<agent::answered> agent::handle(wire::stream asked, mono_time) {
   marks.seen = std::max(marks.seen, asked.evidence.number());
   if (marks.streamed != asked.evidence.number()) {
     marks.streamed = asked.evidence.number();
+    marks.target = asked.evidence.target();
     marks.target_boot_id = asked.target_boot_id;
+    marks.how = asked.evidence.how();
   }
   if (const auto saved = mark(asked.evidence.vm(), marks); !saved)
     co_return tl::unexpected{saved.error()};

@@ -51,6 +51,46 @@ task<done> agent::watch_settled() {
   co_return done{};
 }
 
+/// Handovers that the machines here are in and the store does not know any more, since a partition
+/// that healed has taken their records back: made again from the marks.
+task<std::map<vm_id, handover_record>> agent::forgotten_records(
+  std::map<vm_id, handover_record> known) {
+  std::map<vm_id, handover_record> forgotten;
+  for (const auto& machine : machines_.list()) {
+    const auto at = known.find(machine.vm);
+    const auto number = at == known.end() ? epoch{} : at->second.number;
+    if (auto record = forgotten_by_source(machine, number))
+      forgotten.emplace(machine.vm, std::move(*record));
+    const auto marks = marks_of(machine.vm);
+    if (!runs(state_of(machine)) || marks.run <= number || marks.run < marks.highest())
+      continue;
+    // What runs under a newer epoch than the store knows came from where its config is again.
+    const auto owner = co_await store_.owner(machine.vm);
+    if (owner && *owner && **owner != settings_.node)
+      forgotten.emplace(
+        machine.vm, handover_record{
+                      machine.vm,
+                      marks.run,
+                      record_state::moving,
+                      **owner,
+                      settings_.node,
+                      policy::ticket,
+                      {}});
+  }
+  co_return forgotten;
+}
+
+std::optional<handover_record> agent::forgotten_by_source(
+  const machine_status& machine, epoch known) const {
+  const auto marks = marks_of(machine.vm);
+  if (
+    state_of(machine) != run_state::postmigrate || machine.number <= known ||
+    marks.streamed != machine.number || marks.target.value.empty())
+    return std::nullopt;
+  return handover_record{
+    machine.vm, machine.number, record_state::moving, settings_.node, marks.target, marks.how, {}};
+}
+
 /// Writes that were acknowledged can be taken back by a partition that heals, so what was settled
 /// is looked at again for a while; reads of the own view, unless something is wrong.
 void agent::watch(const ticket& t) {

@@ -54,11 +54,14 @@ result<run_marks> parse(const std::filesystem::path& file) {
         errc::invalid, std::string{"a mark file needs the number \""} + key + "\"", file.string());
     *mark = epoch{json[key].get<std::uint64_t>()};
   }
-  const auto boot = json.find("target_boot_id");
-  if (boot != json.end() && !boot->is_string())
-    return fail(errc::invalid, "a mark file needs a string as \"target_boot_id\"", file.string());
-  if (boot != json.end())
-    marks.target_boot_id = boot->get<std::string>();
+  const auto word = [&](const char* key) { return json.value(key, nlohmann::json("")); };
+  for (const auto* key : {"target", "target_boot_id", "policy"})
+    if (!word(key).is_string())
+      return fail(
+        errc::invalid, std::string{"a mark file needs a string as \""} + key + "\"", file.string());
+  marks.target = node_id{word("target").get<std::string>()};
+  marks.target_boot_id = word("target_boot_id").get<std::string>();
+  marks.how = policy_from_string(word("policy").get<std::string>()).value_or(policy::ticket);
   return marks;
 }
 
@@ -101,8 +104,9 @@ result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
     ",\"seen\":" + to_string(marks.seen) + ",\"barrier\":" + to_string(marks.barrier) +
     ",\"paused\":" + to_string(marks.paused) + ",\"owned\":" + to_string(marks.owned) +
     ",\"streamed\":" + to_string(marks.streamed) + ",\"settled\":" + to_string(marks.settled) +
-    ",\"undone\":" + to_string(marks.undone) +
-    ",\"target_boot_id\":" + quoted(marks.target_boot_id) + "}\n";
+    ",\"undone\":" + to_string(marks.undone) + ",\"target\":" + quoted(marks.target.value) +
+    ",\"target_boot_id\":" + quoted(marks.target_boot_id) + ",\"policy\":\"" +
+    std::string{to_string(marks.how)} + "\"}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0)
     return system_failure("a mark cannot be written", aside);

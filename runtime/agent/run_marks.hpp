@@ -4,6 +4,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include "runtime/base/policy.hpp"
 
 #include <algorithm>
 #include <map>
@@ -27,10 +28,13 @@ struct run_marks {
   /// Policy `early`: the epoch under which the own view showed this node as owner before the
   /// switchover.
   epoch owned;
-  /// The source: the last epoch that was streamed from here, and the boot of the target that it
-  /// went to. What another boot says of that epoch proves nothing.
+  /// The source: the last epoch that was streamed from here, how, and to which boot of which
+  /// target. What another boot says of that epoch proves nothing; and a store that has forgotten
+  /// the record is told again.
   epoch streamed;
+  node_id target = {};
   std::string target_boot_id = {};
+  policy how = policy::ticket;
 
   /// The last epoch that was settled here, or that is to be: nobody goes on with it.
   epoch settled = {};

@@ -25,7 +25,9 @@ void fault_player::later(const std::string& what, milliseconds span, std::functi
   const auto mine = ++generation_[what];
   if (span.count() <= 0)
     return;
+  ++under_way_;
   world_.queue().after(span, [this, what, mine, heal = std::move(heal)] {
+    --under_way_;
     if (generation_[what] != mine)
       return;
     world_.note(scenario_acted{"healed", what});

@@ -24,6 +24,8 @@ public:
   void carry_out(const action::any& what);
   /// How often each fault found something to break, by its word.
   const std::map<std::string, std::uint64_t>& injected() const { return injected_; }
+  /// Faults that still have to heal by themselves.
+  std::size_t under_way() const { return under_way_; }
   const fault_meetings& met() const { return met_; }
 
 private:
@@ -64,6 +66,7 @@ private:
   std::map<std::string, std::uint64_t> injected_;
   fault_meetings met_;
   std::map<std::string, std::uint64_t> generation_;
+  std::size_t under_way_ = 0;
   std::map<node_id, delay_range> usual_latency_;
 };
 

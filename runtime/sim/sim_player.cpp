@@ -230,8 +230,9 @@ private:
     }
   }
 
-  /// Lets everybody finish, at most `calm_max`.
+  /// Lets everybody finish, at most `calm_max` after the last fault has ended.
   void be_calm() {
+    run_until([this] { return faults_.under_way() == 0; }, deadline_ + calm_max);
     const auto until = world_.queue().now() + calm_max;
     while (world_.queue().now() < until && !watch_->is_settled()) {
       const auto look = world_.queue().now() + calm_look;

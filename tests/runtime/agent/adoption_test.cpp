@@ -482,3 +482,62 @@ TEST_CASE("what a request is at work on is not looked at", "[agent]") {
   world.clock.run_for(std::chrono::minutes{5});
   CHECK(world.call("n2", "store.read_record", before) == world.cluster.calls.size());
 }
+
+TEST_CASE("a record that a partition has taken back in the pause is made again", "[agent]") {
+  for (const auto how : all_policies)
+    for (const int ended : {0, 1}) {
+      INFO(to_string(how) << (ended == 0 ? " before" : " after") << " the target ran");
+      rig world;
+      handover_record before;
+      before.vm = vm;
+      before.source = before.target = n1;
+      journey j{world, how};
+      j.run(journey::begin, ended == 0 ? journey::take_over : journey::claim);
+      REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+        all.records.erase(vm);
+        all.configs.at(vm) = {n1, config_text(vm)};
+        return done{};
+      }));
+      seat(world.source, "c:2");
+      seat(world.target, "c:2");
+      world.clock.run_for(std::chrono::minutes{2});
+      check_finished(world);
+      CHECK(world.runs(world.target));
+    }
+}
+
+TEST_CASE("a source's word that a partition has taken back is said again", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::take_over);
+  const auto open = world.record();
+  seat(world.source, "c:2");
+  world.clock.run_for(std::chrono::seconds{3});
+  REQUIRE(world.record().outcome == source_outcome::completed);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.records.at(vm) = open;
+    return done{};
+  }));
+  seat(world.target, "c:2");
+  world.clock.run_for(std::chrono::seconds{10});
+  check_finished(world);
+  CHECK(world.runs(world.target));
+}
+
+TEST_CASE("an unlock that is taken back before the record is settled is made again", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::release);
+  const auto id = world.target.send(wire::settle{{j.evidence()}});
+  REQUIRE(
+    world.clock.run_until([&] { return world.config() == config_text(vm); }, milliseconds{100}));
+  REQUIRE(world.record().state == record_state::moving);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.configs.at(vm).second = config_text(vm) + "lock: migrate\n";
+    return done{};
+  }));
+  world.clock.run_for(milliseconds{100});
+  REQUIRE(world.target.reply_to(id));
+  CHECK(world.target.reply_to(id)->body);
+  CHECK(world.config() == config_text(vm));
+}

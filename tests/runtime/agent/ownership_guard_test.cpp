@@ -304,7 +304,7 @@ void walk(const std::function<void(operation, const authority&, const guard_fact
               for (const auto& m : machines) {
                 f.here = here;
                 f.view = view;
-                f.marks = {run, voided, seen, barrier, epoch{}, barrier, barrier, "b"};
+                f.marks = {run, voided, seen, barrier, epoch{}, barrier, barrier, target, "b"};
                 f.machine = m.state;
                 f.machine_number = m.number;
                 f.stream = m.stream;
