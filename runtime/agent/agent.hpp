@@ -192,6 +192,7 @@ private:
   void watch(const ticket& t);
   task<bool> is_still_settled(ticket t);
   task<done> watch_settled();
+  task<done> watch_half_begun(handover_record record);
   task<std::map<vm_id, handover_record>> forgotten_records(std::map<vm_id, handover_record> known);
   std::optional<handover_record> forgotten_by_source(
     const machine_status& machine, epoch known) const;

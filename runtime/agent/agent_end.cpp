@@ -119,9 +119,14 @@ task<result<done>> agent::put_in_place(ticket t, const store_view& seen, mono_ti
   const bool back = seen.owner == t.target() && judge(operation::revert, t, facts_of(t));
   const bool again = seen.owner == t.source() && marks_of(t.vm()).run == t.number() &&
                      judge(operation::claim, t, facts_of(t));
-  if (!back && !again)
+  // A healed partition has taken back this epoch and the one before it.
+  const bool far =
+    seen.owner && (!seen.record || seen.record->number < t.number()) &&
+    (judge(operation::revert, t, facts_of(t)) ||
+     (marks_of(t.vm()).run == t.number() && judge(operation::claim, t, facts_of(t))));
+  if (!back && !again && !far)
     co_return done{}; // The guard says what forbids it.
-  const auto brought = co_await bring_config(t, *seen.owner, back ? t.source() : t.target(), until);
+  const auto brought = co_await bring_config(t, *seen.owner, settings_.node, until);
   if (!brought)
     co_return of_store(brought.error());
   co_return done{};

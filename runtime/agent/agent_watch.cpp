@@ -51,6 +51,18 @@ task<done> agent::watch_settled() {
   co_return done{};
 }
 
+/// A begin that its agent left between record and lock: its controller does not know of it, and a
+/// begin that is asked again takes a higher epoch.
+task<done> agent::watch_half_begun(handover_record record) {
+  const auto text = co_await store_.config(record.vm, settings_.node);
+  if (!text)
+    co_return done{};
+  const auto config = vm_config::parse(*text, to_string(record.vm) + ".conf");
+  if (config && config->lock() != "migrate")
+    watch(ticket_of(record));
+  co_return done{};
+}
+
 /// Handovers that the machines here are in and the store does not know any more, since a partition
 /// that healed has taken their records back: made again from the marks.
 task<std::map<vm_id, handover_record>> agent::forgotten_records(
@@ -62,7 +74,19 @@ task<std::map<vm_id, handover_record>> agent::forgotten_records(
     if (auto record = forgotten_by_source(machine, number))
       forgotten.emplace(machine.vm, std::move(*record));
     const auto marks = marks_of(machine.vm);
-    if (!runs(state_of(machine)) || marks.run <= number || marks.run < marks.highest())
+    if (!runs(state_of(machine)) || marks.highest() <= number)
+      continue;
+    if (
+      at != known.end() && at->second.source == settings_.node &&
+      at->second.state == record_state::moving) {
+      // A newer epoch was begun here and left nothing in the store; its number ends the older one.
+      auto record = at->second;
+      record.number = marks.highest();
+      record.outcome = source_outcome::unpublished;
+      forgotten.emplace(machine.vm, std::move(record));
+      continue;
+    }
+    if (marks.run < marks.highest())
       continue;
     // What runs under a newer epoch than the store knows came from where its config is again.
     const auto owner = co_await store_.owner(machine.vm);

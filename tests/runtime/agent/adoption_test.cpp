@@ -541,3 +541,57 @@ TEST_CASE("an unlock that is taken back before the record is settled is made aga
   CHECK(world.target.reply_to(id)->body);
   CHECK(world.config() == config_text(vm));
 }
+
+TEST_CASE("a config that is taken back over two epochs comes to its runner again", "[agent]") {
+  rig world;
+  journey first{world};
+  first.run(journey::begin, journey::end);
+  // From n2 back to n1, begun and given up.
+  const auto begun = world.target.ask(wire::begin_handover{vm, n1, policy::ticket, "c:1"});
+  REQUIRE(begun);
+  REQUIRE(world.target.ask(wire::settle{{begun->evidence}}));
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.records.erase(vm);
+    all.configs.at(vm).first = n1;
+    return done{};
+  }));
+  world.clock.run_for(std::chrono::seconds{10});
+  CHECK(world.owner() == n2);
+  CHECK(world.record().number == epoch{2});
+  CHECK(world.record().state == record_state::settled);
+}
+
+TEST_CASE("an older record that comes back under a newer epoch is ended by it", "[agent]") {
+  rig world;
+  journey first{world};
+  first.run(journey::begin, journey::receive);
+  const auto open = world.record();
+  const auto locked = world.config();
+  REQUIRE(world.source.ask(wire::settle{{first.evidence()}}));
+  journey second{world};
+  second.run(journey::begin, journey::receive);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.records.at(vm) = open;
+    all.configs.at(vm).second = locked;
+    return done{};
+  }));
+  seat(world.source, "c:2");
+  world.clock.run_for(std::chrono::seconds{10});
+  CHECK(world.config() == config_text(vm));
+  CHECK(world.record().number == epoch{2});
+  CHECK(world.record().state == record_state::settled);
+}
+
+TEST_CASE("a begin that died between record and lock is settled by the next agent", "[agent]") {
+  rig world;
+  world.source.store.faults["write_config"] = {
+    {errc::lost, "its process has ended", {}}, fake_store::fate::not_applied, 1};
+  (void)world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+  REQUIRE(world.clock.run_until(
+    [&] { return world.record().number == epoch{1}; }, std::chrono::seconds{1}));
+  world.source.die();
+  REQUIRE(world.config() == config_text(vm));
+  seat(world.source, "c:1");
+  world.clock.run_for(std::chrono::seconds{10});
+  CHECK(world.record().state == record_state::settled);
+}
