@@ -1,0 +1,219 @@
+// What should be over and is not: a settling that a healed partition has taken back, a record that
+// the store has forgotten, a copy that nobody has ended.
+#include "tests/runtime/agent/agent_rig.hpp"
+
+using namespace drover;
+using namespace drover::test;
+
+namespace {
+
+/// The node's seat goes to another controller: the old agent is cut off, the new one greets.
+void seat(node_rig& node, const std::string& controller) {
+  node.controller = controller;
+  node.restart();
+  node.greet();
+}
+
+void check_finished(const rig& world) {
+  CHECK(world.machines.violations.empty());
+  REQUIRE(world.machines.running(vm) == 1);
+  const auto& other = world.runs(world.source) ? world.target : world.source;
+  CHECK(world.owner() == (world.runs(world.source) ? n1 : n2));
+  CHECK(world.config() == config_text(vm));
+  CHECK(world.record().state == record_state::settled);
+  CHECK_FALSE(other.machines.machines.contains(vm));
+  CHECK_FALSE(world.is_locked());
+}
+
+} // namespace
+
+TEST_CASE("a settling that a partition has taken back is made again", "[agent]") {
+  for (const bool forward : {false, true})
+    for (const auto& [attempts, restarted] :
+         {std::pair{1, false}, {2, false}, {1, true}, {2, true}}) {
+      INFO(
+        (forward ? "moved" : "stayed")
+        << " in attempt " << attempts << (restarted ? ", new agents" : ""));
+      rig world;
+      handover_record first;
+      for (int i = 1; i <= attempts; ++i) {
+        journey j{world};
+        const bool moves = forward && i == attempts;
+        j.run(journey::begin, moves ? journey::settle : journey::stream);
+        if (i == 1)
+          first = world.record();
+        if (moves) {
+          REQUIRE(j.ask(journey::settle));
+          continue;
+        }
+        REQUIRE(world.target.ask(wire::void_handover{{j.evidence()}}));
+        REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+      }
+      const auto owner = world.owner();
+      REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+        all.records[vm] = first;
+        all.configs.at(vm) = {n1, config_text(vm) + "lock: migrate\n"};
+        return done{};
+      }));
+      if (restarted) {
+        seat(world.source, "c:1");
+        seat(world.target, "c:1");
+      }
+      world.clock.run_for(std::chrono::seconds{10});
+      CHECK(world.owner() == owner);
+      CHECK(world.config() == config_text(vm));
+      CHECK(world.record().state == record_state::settled);
+      CHECK(world.record().number == epoch{static_cast<std::uint64_t>(attempts)});
+    }
+}
+
+TEST_CASE("a lock that somebody else takes after the settling is left alone", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::end);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.configs.at(vm).second = config_text(vm) + "lock: migrate\n";
+    return done{};
+  }));
+  world.clock.run_for(std::chrono::minutes{4});
+  CHECK(world.config() == config_text(vm) + "lock: migrate\n");
+}
+
+TEST_CASE("a copy that nobody has ended goes when its handover is over", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::stream);
+  world.clock.run_for(std::chrono::minutes{5});
+  REQUIRE(world.target.machines.machines.contains(vm)); // it waits for its turn
+  // The target is told nothing, and its mark cannot be written at first.
+  REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+  world.target.marks.broken = error{errc::retry, "no space", {}};
+  world.clock.run_for(std::chrono::minutes{3});
+  CHECK(world.target.machines.machines.contains(vm));
+  world.target.marks.broken.reset();
+  world.clock.run_for(std::chrono::minutes{3});
+  CHECK_FALSE(world.target.machines.machines.contains(vm));
+}
+
+TEST_CASE("what a request is at work on is not looked at", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::stream);
+  (void)world.target.send(wire::await_outcome{{j.evidence()}}, std::chrono::minutes{10});
+  const auto before = world.cluster.calls.size();
+  world.clock.run_for(std::chrono::minutes{5});
+  CHECK(world.call("n2", "store.read_record", before) == world.cluster.calls.size());
+}
+
+TEST_CASE("a record that a partition has taken back in the pause is made again", "[agent]") {
+  for (const auto how : all_policies)
+    for (const int ended : {0, 1}) {
+      INFO(to_string(how) << (ended == 0 ? " before" : " after") << " the target ran");
+      rig world;
+      handover_record before;
+      before.vm = vm;
+      before.source = before.target = n1;
+      journey j{world, how};
+      j.run(journey::begin, ended == 0 ? journey::take_over : journey::claim);
+      REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+        all.records.erase(vm);
+        all.configs.at(vm) = {n1, config_text(vm)};
+        return done{};
+      }));
+      seat(world.source, "c:2");
+      seat(world.target, "c:2");
+      world.clock.run_for(std::chrono::minutes{2});
+      check_finished(world);
+      CHECK(world.runs(world.target));
+    }
+}
+
+TEST_CASE("a source's word that a partition has taken back is said again", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::take_over);
+  const auto open = world.record();
+  seat(world.source, "c:2");
+  world.clock.run_for(std::chrono::seconds{3});
+  REQUIRE(world.record().outcome == source_outcome::completed);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.records.at(vm) = open;
+    return done{};
+  }));
+  seat(world.target, "c:2");
+  world.clock.run_for(std::chrono::seconds{10});
+  check_finished(world);
+  CHECK(world.runs(world.target));
+}
+
+TEST_CASE("an unlock that is taken back before the record is settled is made again", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::release);
+  const auto id = world.target.send(wire::settle{{j.evidence()}});
+  REQUIRE(
+    world.clock.run_until([&] { return world.config() == config_text(vm); }, milliseconds{100}));
+  REQUIRE(world.record().state == record_state::moving);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.configs.at(vm).second = config_text(vm) + "lock: migrate\n";
+    return done{};
+  }));
+  world.clock.run_for(milliseconds{100});
+  REQUIRE(world.target.reply_to(id));
+  CHECK(world.target.reply_to(id)->body);
+  CHECK(world.config() == config_text(vm));
+}
+
+TEST_CASE("a config that is taken back over two epochs comes to its runner again", "[agent]") {
+  rig world;
+  journey first{world};
+  first.run(journey::begin, journey::end);
+  // From n2 back to n1, begun and given up.
+  const auto begun = world.target.ask(wire::begin_handover{vm, n1, policy::ticket, "c:1"});
+  REQUIRE(begun);
+  REQUIRE(world.target.ask(wire::settle{{begun->evidence}}));
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.records.erase(vm);
+    all.configs.at(vm).first = n1;
+    return done{};
+  }));
+  world.clock.run_for(std::chrono::seconds{10});
+  CHECK(world.owner() == n2);
+  CHECK(world.record().number == epoch{2});
+  CHECK(world.record().state == record_state::settled);
+}
+
+TEST_CASE("an older record that comes back under a newer epoch is ended by it", "[agent]") {
+  rig world;
+  journey first{world};
+  first.run(journey::begin, journey::receive);
+  const auto open = world.record();
+  const auto locked = world.config();
+  REQUIRE(world.source.ask(wire::settle{{first.evidence()}}));
+  journey second{world};
+  second.run(journey::begin, journey::receive);
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.records.at(vm) = open;
+    all.configs.at(vm).second = locked;
+    return done{};
+  }));
+  seat(world.source, "c:2");
+  world.clock.run_for(std::chrono::seconds{10});
+  CHECK(world.config() == config_text(vm));
+  CHECK(world.record().number == epoch{2});
+  CHECK(world.record().state == record_state::settled);
+}
+
+TEST_CASE("a begin that died between record and lock is settled by the next agent", "[agent]") {
+  rig world;
+  world.source.store.faults["write_config"] = {
+    {errc::lost, "its process has ended", {}}, fake_store::fate::not_applied, 1};
+  (void)world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+  REQUIRE(world.clock.run_until(
+    [&] { return world.record().number == epoch{1}; }, std::chrono::seconds{1}));
+  world.source.die();
+  REQUIRE(world.config() == config_text(vm));
+  seat(world.source, "c:1");
+  world.clock.run_for(std::chrono::seconds{10});
+  CHECK(world.record().state == record_state::settled);
+}
