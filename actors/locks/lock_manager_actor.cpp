@@ -73,7 +73,8 @@ private:
   void forget(caf::actor_id dead) {
     const holder_id holder{dead};
     watched_.erase(holder);
-    std::erase_if(waiting_, [&](const auto& entry) { return entry.first.holder == holder; });
+    waiting_.erase(
+      waiting_.lower_bound({holder, 0}), waiting_.lower_bound({holder_id{dead + 1}, 0}));
     answer(table_.forget(holder));
   }
 

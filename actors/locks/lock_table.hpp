@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,7 +108,7 @@ public:
   [[nodiscard]] grants forget(holder_id holder);
 
   bool holds(const lease_id& id) const { return held_.contains(id); }
-  bool waits(const lease_id& id) const { return find_waiter(id) != nullptr; }
+  bool waits(const lease_id& id) const { return places_.contains(id); }
   std::size_t held() const { return held_.size(); }
   std::size_t waiting() const { return waiters_.size(); }
 
@@ -120,7 +121,7 @@ public:
 private:
   /// Waiters are served in this order: by class, then first come.
   struct place {
-    lock_priority priority = lock_priority::prepare;
+    lock_priority priority = lock_priority::window;
     std::uint64_t arrival = 0;
     auto operator<=>(const place&) const = default;
   };
@@ -131,25 +132,38 @@ private:
     std::uint32_t passes = 0;
   };
 
-  /// Units that free capacity owes to waiters served first.
-  using kept_units = std::map<resource, std::uint64_t>;
+  /// One resource, and those who wait for it. A waiter is watched at one resource that has no room
+  /// for it, and is looked at again only when room may have come there.
+  struct stock {
+    std::uint32_t capacity = 1;
+    std::uint32_t used = 0;
+    std::uint32_t waiting = 0;
+    std::set<place> watched;
+    std::set<place> passable;            ///< may still be passed
+    std::map<place, std::uint32_t> kept; ///< owed to waiters that were passed too often
+  };
 
-  std::uint32_t capacity_of(const resource& what) const;
-  std::uint32_t used_of(const resource& what) const;
+  using resources = std::set<resource>;
+
   std::optional<error> objection(const lease_id& id, const lock_set& wanted) const;
-  bool has_room(const resource& what, std::uint32_t count, const kept_units& kept) const;
-  bool fits(const lock_set& wanted, const kept_units& kept) const;
+  static bool has_room(const stock& of, std::uint32_t count, const place& at);
+  stock* obstacle(const place& at, const lock_set& wanted);
   bool keeps_units(const waiter& w) const;
+  void keep(const place& at, const waiter& w, resources& freed);
+  void enqueue(const place& at, waiter w, stock& watched_at);
+  waiter dequeue(place at);
   void take(const lease_id& id, const lock_set& wanted);
-  void give_back(const lease_id& id);
-  bool count_pass(const std::vector<place>& passed, const lock_set& taken);
-  grants serve();
-  const waiter* find_waiter(const lease_id& id) const;
+  void give_back(const lease_id& id, resources& freed);
+  void withdraw(const lease_id& id, resources& freed);
+  void drop_if_unknown(const resource& what);
+  void count_pass(const place& winner, const lock_set& taken);
+  std::optional<place> next_to_look_at(resources& freed, const place& from) const;
+  grants serve(resources freed);
 
-  std::map<resource, std::uint32_t> capacities_; ///< permits only
-  std::map<resource, std::uint32_t> used_;       ///< no zero entries
+  std::map<resource, stock> stocks_; ///< every permit; VM locks while somebody holds or wants them
   std::map<lease_id, lock_set> held_;
   std::map<place, waiter> waiters_;
+  std::map<lease_id, place> places_; ///< of the waiters
   std::uint64_t arrivals_ = 0;
 };
 
