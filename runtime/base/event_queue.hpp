@@ -23,8 +23,12 @@ public:
            std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch());
   }
   void after(nanoseconds delay, std::function<void()> task) override {
-    const auto due = now_ + (delay.count() > 0 ? delay : nanoseconds{0});
-    tasks_.emplace(std::pair{due, ++armed_}, std::move(task));
+    tasks_.emplace(moment(delay), std::move(task));
+  }
+  /// Runs `look` when time passes that moment. It is no event of this world: neither `next` nor
+  /// `size` tells of it, so that who is watched lives as if nobody looked.
+  void watch(nanoseconds delay, std::function<void()> look) {
+    looks_.emplace(moment(delay), std::move(look));
   }
 
   /// When the earliest task is due; nullopt when none is armed.
@@ -36,23 +40,45 @@ public:
   /// Moves to the time of the earliest task and runs it; false when none is armed.
   bool step() {
     if (tasks_.empty())
-      return false;
-    auto first = tasks_.extract(tasks_.begin());
-    now_ = std::max(now_, first.key().first);
-    first.mapped()();
-    return true;
+      return run_first(looks_);
+    while (has_look_until(*next()))
+      run_first(looks_);
+    return run_first(tasks_);
   }
-  /// Lets time pass without running anything; never backwards.
-  void advance_to(mono_time time) { now_ = std::max(now_, time); }
+  /// Lets time pass without running a task; never backwards.
+  void advance_to(mono_time time) {
+    while (has_look_until(time))
+      run_first(looks_);
+    now_ = std::max(now_, time);
+  }
   std::size_t size() const { return tasks_.size(); }
 
   /// 2020-01-01 00:00:00 UTC: a round number, for traces.
   static constexpr wall_time beginning{std::chrono::microseconds{1'577'836'800'000'000}};
 
 private:
+  using key = std::pair<mono_time, std::uint64_t>;
+  using agenda = std::map<key, std::function<void()>>;
+
+  key moment(nanoseconds delay) {
+    return {now_ + (delay.count() > 0 ? delay : nanoseconds{0}), ++armed_};
+  }
+  bool has_look_until(mono_time time) const {
+    return !looks_.empty() && looks_.begin()->first.first <= time;
+  }
+  bool run_first(agenda& of) {
+    if (of.empty())
+      return false;
+    auto first = of.extract(of.begin());
+    now_ = std::max(now_, first.key().first);
+    first.mapped()();
+    return true;
+  }
+
   mono_time now_{};
   std::uint64_t armed_ = 0;
-  std::map<std::pair<mono_time, std::uint64_t>, std::function<void()>> tasks_;
+  agenda tasks_;
+  agenda looks_;
 };
 
 } // namespace drover

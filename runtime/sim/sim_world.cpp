@@ -174,7 +174,9 @@ bool sim_world::step() {
   }
   if (timer && (!task || *timer <= *task)) {
     queue_.advance_to(*timer);
-    actors->fire_timers();
+    // What was seen on the way may have given an action its cue, which comes first.
+    if (const auto cue = queue_.next(); !cue || *timer <= *cue)
+      actors->fire_timers();
     return true;
   }
   return queue_.step() || ready > 0;

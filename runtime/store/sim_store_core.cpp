@@ -98,7 +98,7 @@ void sim_store_core::append(const node_id& author, store_change change) {
 // -- who is told of views ------------------------------------------------------------------------
 
 /// A view comes forward when somebody looks; where somebody watches, looks at the right moments are
-/// arranged.
+/// arranged. They are no events of the world: the same happens when nobody watches.
 void sim_store_core::announce() {
   if (!is_watched())
     return;
@@ -107,7 +107,7 @@ void sim_store_core::announce() {
   for (auto& [id, node] : nodes_) {
     const auto when = node.view.foresee(log_, position);
     if (moved && !node.cut_at)
-      queue_.after(when - now(), [self = shared_from_this(), &watched = node] {
+      queue_.watch(when - now(), [self = shared_from_this(), &watched = node] {
         watched.view.advance(self->log_, self->now());
       });
   }
