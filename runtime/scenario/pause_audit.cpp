@@ -38,41 +38,46 @@ void pause_audit::take(const trace_event& event) {
   stopped_.erase(stopped);
 }
 
-bool pause_audit::is_in_pause(const store_operation& operation) const {
-  if (operation.vm == vm_id{})
-    return is_in_pause_of_lock(operation);
+pause_audit::node_pauses pause_audit::pauses_by_lock() const {
+  node_pauses by_node;
+  for (const auto& [vm, pause] : pauses_)
+    if (const auto how = policies_.find(vm); how != policies_.end() && how->second == policy::lock)
+      for (const auto& node : std::set{pause.source, pause.target})
+        by_node[node].push_back(pause);
+  return by_node;
+}
+
+bool pause_audit::is_in_pause(const store_operation& operation, const node_pauses& by_lock) const {
+  if (operation.vm == vm_id{}) {
+    const auto here = by_lock.find(operation.node);
+    return (operation.operation == "take_lock" || operation.operation == "drop_lock") &&
+           here != by_lock.end() &&
+           std::any_of(here->second.begin(), here->second.end(), [&](const interval& pause) {
+             return overlap(operation, pause.begin, pause.end);
+           });
+  }
   const auto [first, last] = pauses_.equal_range(operation.vm);
   return std::any_of(first, last, [&](const auto& pause) {
     return overlap(operation, pause.second.begin, pause.second.end);
   });
 }
 
-bool pause_audit::is_in_pause_of_lock(const store_operation& operation) const {
-  if (operation.operation != "take_lock" && operation.operation != "drop_lock")
-    return false;
-  return std::any_of(pauses_.begin(), pauses_.end(), [&](const auto& one) {
-    const auto& [vm, pause] = one;
-    const auto how = policies_.find(vm);
-    return how != policies_.end() && how->second == policy::lock &&
-           (operation.node == pause.source || operation.node == pause.target) &&
-           overlap(operation, pause.begin, pause.end);
-  });
-}
-
 std::vector<pause_audit::intrusion> pause_audit::store_operations_in_pauses() const {
   const std::lock_guard guard{mutex_};
+  const auto by_lock = pauses_by_lock();
   std::vector<intrusion> found;
   for (const auto& o : operations_)
-    if (is_in_pause(o))
+    if (is_in_pause(o, by_lock))
       found.push_back({o.vm, o.node, o.operation});
   return found;
 }
 
 std::uint64_t pause_audit::store_operations_outside_pauses() const {
   const std::lock_guard guard{mutex_};
+  // An operation on no VM is in no pause that is counted here.
   return static_cast<std::uint64_t>(
     std::count_if(operations_.begin(), operations_.end(), [this](const auto& o) {
-      return pauses_.contains(o.vm) && !is_in_pause(o);
+      return pauses_.contains(o.vm) && !is_in_pause(o, {});
     }));
 }
 

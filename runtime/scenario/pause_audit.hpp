@@ -7,6 +7,7 @@
 #include "runtime/base/trace.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -41,13 +42,16 @@ private:
     node_id target;
   };
 
-  bool is_in_pause(const store_operation& operation) const;
-  bool is_in_pause_of_lock(const store_operation& operation) const;
+  using node_pauses = std::map<node_id, std::vector<interval>>;
+
+  /// At each node, the pauses of VMs that moved under `lock`.
+  node_pauses pauses_by_lock() const;
+  bool is_in_pause(const store_operation& operation, const node_pauses& by_lock) const;
 
   mutable std::mutex mutex_;
   std::map<vm_id, pause_mark> stopped_;
   std::multimap<vm_id, interval> pauses_;
-  std::vector<store_operation> operations_;
+  std::deque<store_operation> operations_;
   std::map<vm_id, policy> policies_; ///< by which a VM moved last
   std::uint32_t races_ = 0;
   std::set<vm_id> refused_;
