@@ -59,7 +59,12 @@ void invariants::before_node_dies(const node_id& node) {
       before_kill(c.vm, node);
 }
 
-void invariants::controller_restarted() { holding_.clear(); }
+void invariants::controller_restarted() {
+  holding_.clear();
+  streams_.clear();
+  grown_.clear();
+  windows_ = 0;
+}
 
 void invariants::say(violation_kind kind, std::uint32_t invariant, vm_id vm, std::string text) {
   violation v{kind, invariant, vm, std::move(text)};
@@ -77,8 +82,8 @@ void invariants::on_change(const machine_changed& e) {
   auto& entry = vms_.at(e.vm);
   entry.memory.clear();
   entry.newest = parts_.machines.newest_memory(e.vm);
-  for (const auto& node : parts_.cluster.nodes)
-    good_.erase({e.vm, node.first});
+  good_.erase(
+    good_.lower_bound({e.vm, node_id{}}), good_.lower_bound({vm_id{e.vm.value + 1}, node_id{}}));
   for (const auto& c : copies) {
     entry.memory[c.node] = c.memory;
     if (is_good(c))
@@ -133,7 +138,10 @@ void invariants::check_freed(const machine_changed& e, const std::vector<sim_cop
 
 void invariants::take(const trace_event& event) {
   if (const auto* ended = std::get_if<migration_ended>(&event.body)) {
-    holding_.erase(ended->vm);
+    if (const auto held = holding_.find(ended->vm); held != holding_.end()) {
+      uncount_stream(held->second);
+      holding_.erase(held);
+    }
     return;
   }
   const auto* changed = std::get_if<phase_changed>(&event.body);
@@ -141,37 +149,49 @@ void invariants::take(const trace_event& event) {
     return;
   asked_.insert(changed->vm);
   auto& held = holding_[changed->vm];
+  uncount_stream(held);
   held.phase = changed->to;
   if (const auto record = parts_.store.record(changed->vm);
       record && record->number == changed->number) {
     held.source = record->source;
     held.target = record->target;
   }
+  count_stream(held);
   if (changed->to == "streaming")
     check_permits();
 }
 
-void invariants::check_permits() {
-  std::map<node_id, std::uint32_t> streams;
-  std::uint32_t windows = 0;
-  for (const auto& [vm, held] : holding_) {
-    if (!holds_stream(held.phase))
-      continue;
-    ++windows;
-    ++streams[held.source];
-    ++streams[held.target];
+void invariants::count_stream(held_by& held) {
+  held.streams = holds_stream(held.phase);
+  if (!held.streams)
+    return;
+  ++windows_;
+  for (const auto& node : {held.source, held.target}) {
+    ++streams_[node];
+    grown_.insert(node);
   }
-  if (windows > parts_.cluster.limits.windows)
+}
+
+void invariants::uncount_stream(held_by& held) {
+  if (!std::exchange(held.streams, false))
+    return;
+  --windows_;
+  --streams_[held.source];
+  --streams_[held.target];
+}
+
+void invariants::check_permits() {
+  if (windows_ > parts_.cluster.limits.windows)
     say(
       violation_kind::safety, 4, {},
-      std::to_string(windows) + " handover windows at once, allowed " +
+      std::to_string(windows_) + " handover windows at once, allowed " +
         std::to_string(parts_.cluster.limits.windows));
-  for (const auto& [node, count] : streams)
+  for (const auto& node : std::exchange(grown_, {}))
     if (const auto of = parts_.cluster.nodes.find(node);
-        of != parts_.cluster.nodes.end() && count > of->second.limits.streams)
+        of != parts_.cluster.nodes.end() && streams_.at(node) > of->second.limits.streams)
       say(
         violation_kind::safety, 4, {},
-        std::to_string(count) + " streams at " + node.value + ", allowed " +
+        std::to_string(streams_.at(node)) + " streams at " + node.value + ", allowed " +
           std::to_string(of->second.limits.streams));
 }
 

@@ -88,11 +88,14 @@ private:
     node_id source;
     node_id target;
     std::string phase;
+    bool streams = false; ///< counted in `streams_` and `windows_`
   };
 
   void say(violation_kind kind, std::uint32_t invariant, vm_id vm, std::string text);
   void check_copies(const machine_changed& e, const std::vector<sim_copy>& copies);
   void check_freed(const machine_changed& e, const std::vector<sim_copy>& copies);
+  void count_stream(held_by& held);
+  void uncount_stream(held_by& held);
   void check_permits();
   /// What is not as it should be when all is calm; empty = nothing.
   std::string unsettled(vm_id vm, const vm_entry& of) const;
@@ -105,6 +108,9 @@ private:
   std::set<std::pair<vm_id, node_id>> killed_;
   std::set<std::pair<vm_id, node_id>> good_; ///< copies that could run, when last looked at
   std::map<vm_id, held_by> holding_;
+  std::map<node_id, std::uint32_t> streams_; ///< at each node now, of those in `holding_`
+  std::set<node_id> grown_; ///< where a stream was added since the permits were checked
+  std::uint32_t windows_ = 0;
   std::vector<violation> found_;
   std::set<std::string> said_;
   std::uint32_t stuck_ = 0;

@@ -21,9 +21,9 @@ sim_store_node& sim_store_core::node(const node_id& id) {
   if (found != nodes_.end())
     return found->second;
   auto& made = nodes_.try_emplace(id, id, chance_.fork(id.value), settings_.lag).first->second;
-  made.view.on_moved = [this, &made](vm_id vm, const node_id& owner) {
+  made.view.on_moved = [this, &made](vm_id vm, log_position at) {
     if (is_watched())
-      (*watcher)({made.id, vm, owner});
+      (*watcher)({made.id, vm, *log_.owner(vm, at)});
   };
   return made;
 }

@@ -32,7 +32,7 @@ void store_view::pass(const store_log& log, log_time when) {
   if (entry.what == store_log::stamp::kind::lock)
     note_lock(entry.which, when);
   if (entry.what == store_log::stamp::kind::moved && on_moved)
-    on_moved(vm_id{entry.which}, *log.owner(vm_id{entry.which}, at_));
+    on_moved(vm_id{entry.which}, at_);
 }
 
 void store_view::note_lock(std::uint32_t number, log_time when) {

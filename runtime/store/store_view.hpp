@@ -17,8 +17,8 @@ namespace drover {
 
 class store_view {
 public:
-  /// Told of every config that moves in this view.
-  using moved_function = std::function<void(vm_id vm, const node_id& owner)>;
+  /// Told of every config that moves in this view, and by which entry.
+  using moved_function = std::function<void(vm_id vm, log_position at)>;
 
   /// `seed` is this node's own.
   store_view(std::uint64_t seed, const delay_range& lag) : seed_(seed), lags_{{0, lag}} {}

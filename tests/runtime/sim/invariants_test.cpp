@@ -130,3 +130,24 @@ TEST_CASE("more streams than permits violate invariant 4", "[sim]") {
       {event_queue::beginning, phase_changed{vm_id{100 + i}, epoch{1}, "queued", "streaming"}});
   CHECK(world.has(4));
 }
+
+TEST_CASE("a stream that is over counts no more", "[sim]") {
+  const auto phase = [](vm_id which, const char* from, const char* to) {
+    return trace_event{event_queue::beginning, phase_changed{which, epoch{1}, from, to}};
+  };
+  broken_world world;
+  world.cluster.limits.windows = 1;
+  world.watch.take(phase(vm_id{100}, "queued", "streaming"));
+  world.watch.take(phase(vm_id{100}, "streaming", "taking_over"));
+  world.watch.take(phase(vm_id{100}, "taking_over", "cleaning"));
+  world.watch.take(phase(vm_id{101}, "queued", "streaming"));
+  migration_ended ended;
+  ended.vm = vm_id{101};
+  world.watch.take({event_queue::beginning, ended});
+  world.watch.take(phase(vm_id{102}, "queued", "streaming"));
+  world.watch.controller_restarted();
+  world.watch.take(phase(vm_id{103}, "queued", "streaming"));
+  CHECK_FALSE(world.has(4));
+  world.watch.take(phase(vm_id{104}, "queued", "streaming"));
+  CHECK(world.has(4));
+}

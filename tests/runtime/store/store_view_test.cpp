@@ -76,7 +76,7 @@ TEST_CASE("a view that caught up does not go back, and tells each move once") {
   const auto log = moves(100);
   store_view view(1, exactly(1s));
   int told = 0;
-  view.on_moved = [&](vm_id, const node_id&) { ++told; };
+  view.on_moved = [&](vm_id, log_position) { ++told; };
   view.catch_up(log, 40, 400ms);
   CHECK(view.at() == 40);
   view.advance(log, 500ms);
