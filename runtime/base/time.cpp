@@ -1,5 +1,7 @@
 #include "runtime/base/time.hpp"
 
+#include <ctime>
+
 namespace drover {
 
 mono_time monotonic_now() {
@@ -10,6 +12,12 @@ mono_time monotonic_now() {
 wall_time wall_now() {
   return wall_time{std::chrono::duration_cast<std::chrono::microseconds>(
     std::chrono::system_clock::now().time_since_epoch())};
+}
+
+nanoseconds processor_time_used() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds{used.tv_sec} + nanoseconds{used.tv_nsec};
 }
 
 } // namespace drover

@@ -26,5 +26,7 @@ inline double seconds(nanoseconds d) { return std::chrono::duration<double>(d).c
 
 mono_time monotonic_now();
 wall_time wall_now();
+/// For how long this process has kept processors busy.
+nanoseconds processor_time_used();
 
 } // namespace drover

@@ -64,7 +64,7 @@ result<scenario_file> parse_scenario_file(std::string_view text, const std::stri
   // What follows names nodes and VMs; without them it would only be the echo of an earlier error.
   for (const auto part :
        {read_scenario_random, read_scenario_cluster, read_scenario_vms, read_scenario_actions,
-        read_scenario_expect, read_scenario_worlds})
+        read_scenario_compare, read_scenario_expect, read_scenario_worlds})
     if (root.good())
       part(root, scenario);
   if (const auto ok = root.finish(); !ok)

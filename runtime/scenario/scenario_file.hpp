@@ -75,6 +75,8 @@ struct scenario_file {
   std::uint32_t deadline_s = 120; ///< of the whole run
   /// Of more seeds than this a campaign plays the first ones only; 0 = all of them.
   std::uint32_t seeds_max = 0;
+  /// Played first with so many VMs, to tell what one costs in both; 0 = not.
+  std::uint32_t compare_vms = 0;
   std::string accel = "tcg";
   std::map<node_id, scenario_node> nodes; ///< empty where `random` draws them
   cluster_limits limits;
@@ -111,6 +113,12 @@ scenario_file with_policy(scenario_file scenario, policy how);
 scenario_file as_played(scenario_file scenario, std::optional<policy> how);
 /// The scenario with this lag at every node, for a comparison.
 scenario_file with_lag(scenario_file scenario, nanoseconds lag);
+
+/// How many VMs are written; none where they are drawn.
+std::uint32_t vms_of(const scenario_file& scenario);
+/// The scenario with its first VMs alone: the evacuations of the nodes that they are on, the nodes
+/// that these name, and of the expectations the exit code. Precondition: see `compare_vms`.
+scenario_file with_first_vms(const scenario_file& scenario, std::uint32_t vms);
 
 /// Why a scenario cannot be played there: one sentence that names the field; empty = it can.
 std::string objection_to(const scenario_file& scenario, world_kind world);

@@ -18,6 +18,8 @@ void read_scenario_cluster(wire::object_reader& root, scenario_file& scenario);
 void read_scenario_vms(wire::object_reader& root, scenario_file& scenario);
 /// After the VMs.
 void read_scenario_actions(wire::object_reader& root, scenario_file& scenario);
+/// After the actions.
+void read_scenario_compare(wire::object_reader& root, scenario_file& scenario);
 void read_scenario_expect(wire::object_reader& root, scenario_file& scenario);
 /// After everything else.
 void read_scenario_worlds(wire::object_reader& root, scenario_file& scenario);

@@ -28,6 +28,30 @@ beat_sums sums_of(const std::map<vm_id, beacon_report>& reports) {
   return sums;
 }
 
+std::string cost_text(const cost_comparison& cost) {
+  std::string text;
+  for (const auto* of : {&cost.smaller, &cost.whole})
+    text += fmt::format(
+      "cost: {} VMs in {:.2f} s of wall time, {:.3f} ms per VM; {:.2f} s of processor time, "
+      "{:.3f} ms per VM\n",
+      of->vms, of->wall_s, of->per_vm_ms(&run_cost::wall_s), of->processor_s,
+      of->per_vm_ms(&run_cost::processor_s));
+  return text + fmt::format(
+                  "cost: one of {} VMs takes {:.2f} times the wall time and {:.2f} times the "
+                  "processor time of one of {}\n",
+                  cost.whole.vms, cost.ratio(&run_cost::wall_s), cost.ratio(&run_cost::processor_s),
+                  cost.smaller.vms);
+}
+
+nlohmann::ordered_json cost_json(const run_cost& of) {
+  return {
+    {"vms", of.vms},
+    {"wall_s", of.wall_s},
+    {"wall_ms_per_vm", of.per_vm_ms(&run_cost::wall_s)},
+    {"processor_s", of.processor_s},
+    {"processor_ms_per_vm", of.per_vm_ms(&run_cost::processor_s)}};
+}
+
 } // namespace
 
 int exit_code_of(const scenario_verdict& v) {
@@ -50,6 +74,12 @@ std::string to_json(const scenario_file& scenario, const scenario_verdict& v) {
     {"lost", beats.lost},
     {"doubled", beats.doubled},
     {"longest_pause_s", beats.longest_pause_s}};
+  if (v.cost)
+    whole["cost"] = {
+      {"whole", cost_json(v.cost->whole)},
+      {"smaller", cost_json(v.cost->smaller)},
+      {"wall_ratio", v.cost->ratio(&run_cost::wall_s)},
+      {"processor_ratio", v.cost->ratio(&run_cost::processor_s)}};
   return whole.dump(2) + "\n";
 }
 
@@ -63,6 +93,8 @@ std::string to_table(const scenario_file& scenario, const scenario_verdict& v) {
     "races: {}; left paused: {}; store operations: {} in pauses, {} besides\n", v.played.races,
     stuck_vms(scenario, v.played).size(), v.played.intrusions.size(),
     v.played.operations_outside_pauses);
+  if (v.cost)
+    text += cost_text(*v.cost);
   for (const auto& w : v.wrong)
     text += "wrong: " + w + "\n";
   return text +

@@ -2,8 +2,10 @@
 // from outside and what was wrong.
 #pragma once
 
+#include "runtime/scenario/run_cost.hpp"
 #include "runtime/scenario/scenario_judge.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +13,8 @@ namespace drover {
 
 struct scenario_verdict {
   played_scenario played;
-  std::vector<std::string> wrong; ///< empty = passed
+  std::vector<std::string> wrong;                     ///< empty = passed
+  std::optional<cost_comparison> cost = std::nullopt; ///< where the scenario asks for it
 };
 
 /// The run's own code, or 1 when the scenario was not passed.

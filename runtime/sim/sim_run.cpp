@@ -38,6 +38,18 @@ private:
   std::ofstream file_;
 };
 
+class stopwatch {
+public:
+  run_cost cost_of(const scenario_file& played) const {
+    return {
+      vms_of(played), seconds(monotonic_now() - begun_), seconds(processor_time_used() - used_)};
+  }
+
+private:
+  mono_time begun_ = monotonic_now();
+  nanoseconds used_ = processor_time_used();
+};
+
 std::string tail_of(const std::string& text, std::size_t lines) {
   auto at = text.size();
   for (std::size_t n = 0; at > 0 && n <= lines; ++n)
@@ -173,20 +185,43 @@ private:
     play.trace = sinks;
     if (shaped.expect.golden || !files.empty())
       play.detail = sim_detail::everything;
+    std::vector<std::string> wrong_when_smaller;
+    const auto smaller = play_smaller(shaped, play, wrong_when_smaller);
+    const stopwatch watch;
     auto out = play_in_sim(shaped, play);
+    const auto whole = watch.cost_of(shaped);
+    out.wrong.insert(out.wrong.end(), wrong_when_smaller.begin(), wrong_when_smaller.end());
     for (const auto& f : files)
       if (!f->close())
         return fail(errc::retry, "the trace could not be written");
     if (shaped.expect.golden)
       if (auto compared = compare_golden(shaped, lines->text(), out.wrong); !compared)
         return tl::unexpected(compared.error());
-    const scenario_verdict verdict{out.played, out.wrong};
+    scenario_verdict verdict{out.played, out.wrong};
+    if (smaller)
+      verdict.cost = cost_comparison{*smaller, whole};
     if (report_)
       if (auto written = report_->write_result(key, to_json(shaped, verdict)); !written)
         return tl::unexpected(written.error());
     print(
       options_.out == output_format::json ? to_json(shaped, verdict) : to_table(shaped, verdict));
     return code_of(out, verdict);
+  }
+
+  /// What a VM costs among fewer, where the scenario asks for it. Without a listener, but with the
+  /// same detail.
+  std::optional<run_cost> play_smaller(
+    const scenario_file& scenario, sim_play_settings play, std::vector<std::string>& wrong) const {
+    if (scenario.compare_vms == 0)
+      return std::nullopt;
+    play.trace = nullptr;
+    const auto smaller = with_first_vms(scenario, scenario.compare_vms);
+    const stopwatch watch;
+    const auto out = play_in_sim(smaller, play);
+    const auto cost = watch.cost_of(smaller);
+    for (const auto& w : out.wrong)
+      wrong.push_back("with " + std::to_string(cost.vms) + " VMs: " + w);
+    return cost;
   }
 
   int code_of(const sim_outcome& out, const scenario_verdict& verdict) const {

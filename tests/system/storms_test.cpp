@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,40 @@ TEST_CASE("the storms pass on many seeds, and a failed one could be replayed", "
     CHECK(ended.exit_code == 0);
     CHECK_FALSE(ended.timed_out);
   }
+}
+
+// The limits only tell a hang from a busy machine; what a VM costs is told by the run itself.
+TEST_CASE("a whole rack on its worst day ends as it should", "[system]") {
+  const auto ended = run_program(
+    {DROVER_PROGRAM, "run", DROVER_SCENARIOS "/storm/three_hundred.json", "--world", "sim",
+     "--seeds", "20", "--jobs", "2"},
+    120s);
+  INFO(ended.out << ended.err);
+  CHECK_FALSE(ended.timed_out);
+  CHECK(ended.exit_code == 0);
+}
+
+TEST_CASE("ten thousand VMs move, and the run tells what one costs", "[system]") {
+  const auto ended = run_program(
+    {DROVER_PROGRAM, "run", DROVER_SCENARIOS "/storm/ten_thousand.json", "--world", "sim", "--seed",
+     "1", "-o", "json"},
+    120s);
+  INFO(ended.err);
+  CHECK_FALSE(ended.timed_out);
+  CHECK(ended.exit_code == 0);
+  const auto result = nlohmann::json::parse(ended.out, nullptr, false);
+  REQUIRE(result.is_object());
+  CHECK(result.at("wrong") == nlohmann::json::array());
+  CHECK(result.at("moved") == 10000);
+  const auto& cost = result.at("cost");
+  INFO(cost.dump());
+  CHECK(cost.at("smaller").at("vms") == 1000);
+  CHECK(cost.at("whole").at("vms") == 10000);
+  for (const auto* which : {"smaller", "whole"})
+    for (const auto* figure : {"wall_ms_per_vm", "processor_ms_per_vm"})
+      CHECK(cost.at(which).at(figure).get<double>() > 0);
+  CHECK(cost.at("wall_ratio").get<double>() > 0);
+  CHECK(cost.at("processor_ratio").get<double>() > 0);
 }
 
 TEST_CASE("the race of 2019 leaves a VM paused, and the exit code tells", "[system]") {

@@ -174,3 +174,27 @@ TEST_CASE("a file in the place of a report's directory is refused", "[comparison
   CHECK(text_of(file) == "mine");
   CHECK(report_directory::open(file / "below").error().code == errc::invalid);
 }
+
+TEST_CASE("what a VM costs is told beside what it costs among fewer") {
+  scenario_file scenario;
+  scenario.name = "growing";
+  scenario_verdict v;
+  CHECK(to_table(scenario, v).find("cost") == std::string::npos);
+  CHECK_FALSE(json::parse(to_json(scenario, v)).contains("cost"));
+  v.cost = cost_comparison{{1000, 0.8, 0.5}, {10000, 10.0, 9.0}};
+  const std::string told =
+    "cost: 1000 VMs in 0.80 s of wall time, 0.800 ms per VM; 0.50 s of processor time, 0.500 ms "
+    "per VM\n"
+    "cost: 10000 VMs in 10.00 s of wall time, 1.000 ms per VM; 9.00 s of processor time, 0.900 ms "
+    "per VM\n"
+    "cost: one of 10000 VMs takes 1.25 times the wall time and 1.80 times the processor time of "
+    "one of 1000\n";
+  CHECK_THAT(to_table(scenario, v), Catch::Contains(told));
+  const auto cost = json::parse(to_json(scenario, v)).at("cost");
+  CHECK(cost.at("whole").at("vms") == 10000);
+  CHECK(cost.at("smaller").at("wall_s") == 0.8);
+  CHECK(cost.at("smaller").at("wall_ms_per_vm").get<double>() == Approx(0.8));
+  CHECK(cost.at("whole").at("processor_ms_per_vm").get<double>() == Approx(0.9));
+  CHECK(cost.at("wall_ratio").get<double>() == Approx(1.25));
+  CHECK(cost.at("processor_ratio").get<double>() == Approx(1.8));
+}

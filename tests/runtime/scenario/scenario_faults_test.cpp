@@ -125,8 +125,8 @@ const std::vector<fault> common_faults{
    "policies, races, races_min, result, stayed, store_operations_in_pause_max, stuck, "
    "untouched, violations, vms_on"},
   {"/expects", "{}",
-   "/expects: unknown field; known here: actions, cluster, deadline_s, expect, random, "
-   "repeat_until_settled, seeds_max, vms, why, worlds"},
+   "/expects: unknown field; known here: actions, cluster, compare_vms, deadline_s, expect, "
+   "random, repeat_until_settled, seeds_max, vms, why, worlds"},
   {"/actions/2/when/event", "\"phase\"",
    "/actions/2/when/event: no such event; there are barrier_passed, evacuation_ended, "},
 };
@@ -247,6 +247,26 @@ TEST_CASE("every fault of a scenario is told with file, path and what would be r
 
 TEST_CASE("every fault of what the simulated world can do is told likewise") {
   check_faults(stormy, sim_faults);
+}
+
+TEST_CASE("a scenario that cannot be played with fewer VMs is told why") {
+  const std::string impossible =
+    "/compare_vms: only a scenario that draws nothing and whose actions all evacuate a node to "
+    "named ones (\"to\"), waiting for no event, can be played with fewer VMs";
+  check_faults(
+    growing, {{"/compare_vms", "0", "/compare_vms: expected a whole number from 1 to 9, found 0"},
+              {"/compare_vms", "10", "/compare_vms: expected a whole number from 1 to 9, found 10"},
+              {"/compare_vms", "\"1\"", "/compare_vms: expected a whole number, found \"1\""},
+              {"/actions/0/to", "null", impossible},
+              {"/actions/0/when", R"({"event": "evacuation_ended"})", impossible},
+              {"/actions/0", R"({"migrate": 100, "to": "n3"})", impossible},
+              {"/random", R"({"faults": "all"})", impossible},
+              {"/actions/0/evacuate", "\"n5\"",
+               "/compare_vms: no action evacuates a node that holds one of the first VMs"},
+              {"/vms", R"([{"node": "n1"}])",
+               "/compare_vms: a scenario of one VM cannot be played with fewer"},
+              {"/worlds", "[\"local\"]",
+               "/worlds: the local world cannot play this scenario, because of /compare_vms"}});
 }
 
 TEST_CASE("a drawn cluster has the nodes and VMs that every seed draws, and no others") {

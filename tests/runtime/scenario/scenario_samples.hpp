@@ -96,6 +96,18 @@ inline const std::string drawn = R"({
   "expect": {"exit_code": [0, 2]}
 })";
 
+/// What can be played with fewer VMs.
+inline const std::string growing = R"({
+  "why": "Shows that a scenario may be played with its first VMs alone.",
+  "compare_vms": 4,
+  "cluster": {"nodes": {"n1": {"memory": "1G"}, "n2": {"memory": "1G"}, "n3": {"memory": "1G"},
+                        "n4": {"memory": "1G"}, "n5": {"memory": "1G"}}},
+  "vms": [{"first": 100, "count": 3, "node": "n1"}, {"first": 110, "count": 3, "node": "n2"},
+          {"first": 120, "count": 4, "node": "n3"}],
+  "actions": [{"evacuate": "n1", "to": ["n4"]}, {"evacuate": "n3", "to": ["n5"]}],
+  "expect": {"exit_code": 0, "moved": 10, "vms_on": {"n5": 4}}
+})";
+
 inline result<scenario_file> parse(const std::string& text) {
   return parse_scenario_file(text, "scenarios/x.json");
 }
