@@ -107,6 +107,11 @@ private:
   task<answered> handle(wire::cordon asked, mono_time until);
   task<answered> handle(wire::uncordon asked, mono_time until);
   task<done> renew_cordon(std::uint64_t generation);
+  struct own_vms {
+    std::map<vm_id, wire::vm_entry> entries;
+    std::string cordon;
+  };
+  task<result<own_vms>> list_own_vms();
   task<result<std::string>> cordon_holder();
   task<result<done>> not_cordoned();
   task<result<done>> not_being_finished(vm_id vm, mono_time until);

@@ -70,7 +70,9 @@ task<agent::answered> agent::handle(wire::hello asked, mono_time) {
 
 task<agent::answered> agent::handle(wire::ping, mono_time) { co_return wire::accepted{}; }
 
-task<agent::answered> agent::handle(wire::list_vms, mono_time) {
+/// The VMs of this node, without what their configs say. What the store tells of all the others
+/// goes with this task: in a large cluster it is a lot, and the configs take their time.
+task<result<agent::own_vms>> agent::list_own_vms() {
   auto places_asked = store_.places();
   auto records_asked = store_.records();
   const auto places = co_await places_asked;
@@ -82,23 +84,33 @@ task<agent::answered> agent::handle(wire::list_vms, mono_time) {
     co_return tl::unexpected{records.error()};
   if (!holder)
     co_return tl::unexpected{holder.error()};
-  std::map<vm_id, wire::vm_entry> entries;
+  own_vms own;
+  own.cordon = *holder;
   for (const auto& [vm, owner] : *places)
     if (owner == settings_.node)
-      entries[vm].config_here = true;
+      own.entries[vm].config_here = true;
   for (const auto& machine : machines_.list())
-    entries[machine.vm].state = state_of(machine);
-  wire::vm_list answer;
-  answer.cordon = *holder;
-  for (auto& [vm, entry] : entries) {
+    own.entries[machine.vm].state = state_of(machine);
+  for (auto& [vm, entry] : own.entries) {
     entry.vm = vm;
-    entry.run_mark = marks_of(vm).run;
     if (const auto record = records->find(vm); record != records->end()) {
       entry.record_epoch = record->second.number;
       entry.record = record->second.state;
       entry.record_source = record->second.source;
       entry.record_target = record->second.target;
     }
+  }
+  co_return own;
+}
+
+task<agent::answered> agent::handle(wire::list_vms, mono_time) {
+  auto own = co_await list_own_vms();
+  if (!own)
+    co_return tl::unexpected{own.error()};
+  wire::vm_list answer;
+  answer.cordon = own->cordon;
+  for (auto& [vm, entry] : own->entries) {
+    entry.run_mark = marks_of(vm).run;
     std::string text;
     if (entry.config_here) {
       auto read = co_await store_.config(vm, settings_.node);
