@@ -15,8 +15,9 @@ using wire::run_state;
 /// What only people can end is looked at more and more seldom.
 constexpr nanoseconds look_pause = std::chrono::seconds{10};
 constexpr nanoseconds look_pause_max = std::chrono::seconds{160};
-/// No pause that is still to end takes longer.
-constexpr nanoseconds longest_pause = std::chrono::seconds{60};
+/// What waits for less may be in a pause, or its stream may begin while a store that hangs is
+/// asked.
+constexpr nanoseconds patience = std::chrono::seconds{60};
 
 } // namespace
 
@@ -61,7 +62,7 @@ task<done> agent::end_leftovers() {
       if (known == before.end() || known->second != how)
         since[vm] = timers_.now();
       const auto waits = timers_.now() - since.try_emplace(vm, timers_.now()).first->second;
-      if (how == waiting_copy::in_a_handover && waits < longest_pause)
+      if (waits < patience)
         continue;
       const auto looked = co_await end_leftover(vm);
       if (!looked)

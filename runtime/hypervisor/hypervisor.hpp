@@ -114,7 +114,8 @@ public:
   virtual void open_door(vm_id vm, epoch number, callback<listening> answer) = 0;
   /// Source: connects to the door, hands the connection to QEMU and starts the stream. Answered
   /// when QEMU has begun; asked again under the same number while it streams or has ended: success.
-  /// `retry` and `refused`: nothing was streamed.
+  /// `retry` and `refused`: nothing was streamed, and the stream has ended as failed right after
+  /// that answer; asked again, it begins anew.
   virtual void stream(
     vm_id vm, epoch number, const listening& door, const stream_limits& limits,
     callback<done> answer) = 0;

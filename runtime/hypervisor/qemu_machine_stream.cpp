@@ -100,6 +100,9 @@ void qemu_machine::stream(
     return host_->answer_later<done>(std::move(answer), tl::unexpected(written.error()));
   mark_ = mark;
   outcome_.reset();
+  if (const auto last = host_->outcomes.find(vm_);
+      last != host_->outcomes.end() && last->second.first == number)
+    host_->outcomes.erase(last);
   stopped_at_.reset();
   stopped_ = false;
   figures_ = {};
@@ -184,10 +187,16 @@ void qemu_machine::begin_if_ready() {
 void qemu_machine::stream_failed_to_begin(std::uint64_t attempt, const error& why) {
   if (attempt != attempt_ || stream_phase_ == stream_phase::ended)
     return;
+  const auto keep = shared_from_this();
   close_stream();
   stream_phase_ = stream_phase::none;
+  const wire::outcome nothing{wire::stream_end::failed, why.what, {}, wall_now(), 0};
+  host_->outcomes[vm_] = {mark_.number, nothing};
   answer_stream(tl::unexpected(why));
   answer_all<done>(cancel_answers_, done{});
+  // Last, so that whoever waits for the stream's end has heard first why it did not begin.
+  if (host_->is_open && host_->events != nullptr)
+    host_->events->on_stream_end(vm_, mark_.number, nothing.end, nothing.reason, *nothing.ended);
 }
 
 void qemu_machine::answer_stream(const result<done>& value) {

@@ -55,6 +55,7 @@ private:
     sim_qemu_ptr qemu;
     bool is_up = false;
     bool is_connecting = false; ///< to the door, or waits for the other end
+    bool has_not_begun = false; ///< the last stream: it was told as failed, and may begin anew
     std::uint64_t attempt = 0;  ///< tells an earlier attempt to stream apart
     bool continuing = false;    ///< `cont` was sent and is not answered
     std::optional<wall_time> stopped;

@@ -66,6 +66,10 @@ void sim_driver::stream(
     return refuse(not_here(vm));
   auto& qemu = *m->qemu;
   const bool is_again = qemu.role == sim_role::source && qemu.number == number;
+  if (is_again && m->has_not_begun) {
+    m->has_not_begun = false;
+    outcomes_.erase(vm);
+  }
   const auto how_far = stream_progress(*m);
   if (is_again && !m->stream_answers.empty())
     return m->stream_answers.push_back(std::move(answer));
@@ -86,6 +90,7 @@ void sim_driver::stream(
   qemu.last_figures = {};
   m->stopped.reset();
   m->is_connecting = true;
+  m->has_not_begun = false;
   ++m->attempt;
   m->stream_answers.push_back(std::move(answer));
   knock(m, door, limits);
@@ -126,9 +131,19 @@ void sim_driver::begin_stream(const machine_ptr& m) {
 void sim_driver::fail_to_begin(const machine_ptr& m, error why) {
   ++m->attempt;
   m->is_connecting = false;
+  m->has_not_begun = true;
+  const auto vm = m->qemu->vm;
+  const auto number = m->qemu->number;
+  const wire::outcome nothing{wire::stream_end::failed, why.what, {}, park_->queue().wall_now(), 0};
+  outcomes_[vm] = {number, nothing};
   const life alive = alive_;
-  if (answer_all<done>(alive, m->stream_answers, tl::unexpected(std::move(why))))
-    answer_all<done>(alive, m->cancel_answers, done{});
+  if (
+    !answer_all<done>(alive, m->stream_answers, tl::unexpected(std::move(why))) ||
+    !answer_all<done>(alive, m->cancel_answers, done{}))
+    return;
+  // Last, so that whoever waits for the stream's end has heard first why it did not begin.
+  if (events_ != nullptr)
+    events_->on_stream_end(vm, number, nothing.end, nothing.reason, *nothing.ended);
 }
 
 void sim_driver::set_downtime_limit(vm_id vm, std::uint32_t limit_ms, callback<done> answer) {
