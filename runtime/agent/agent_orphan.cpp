@@ -174,12 +174,20 @@ task<done> agent::end_superseded(handover_record record) {
   const bool settled = record.state == record_state::settled;
   if (found->number == record.number && !(receives && settled))
     co_return done{};
-  auto marks = marks_of(record.vm);
-  marks.seen = std::max(marks.seen, found->number);
-  if (receives)
-    marks.voided = std::max(marks.voided, found->number);
-  if (mark(record.vm, marks))
-    co_await machine_.kill(record.vm);
+  for (auto pause = record_pause; !abandoned(); pause = longer(pause)) {
+    auto marks = marks_of(record.vm);
+    marks.seen = std::max(marks.seen, found->number);
+    if (receives)
+      marks.voided = std::max(marks.voided, found->number);
+    if (mark(record.vm, marks)) {
+      co_await machine_.kill(record.vm);
+      break;
+    }
+    co_await sleep(pause);
+    const auto now = machines_.find(record.vm);
+    if (!now || now->number != found->number || state_of(*now) != state_of(*found))
+      break;
+  }
   co_return done{};
 }
 

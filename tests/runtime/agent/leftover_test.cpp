@@ -88,10 +88,10 @@ TEST_CASE("a copy that nobody has ended goes when its handover is over", "[agent
   // The target is told nothing, and its mark cannot be written at first.
   REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
   world.target.marks.broken = error{errc::retry, "no space", {}};
-  world.clock.run_for(std::chrono::minutes{3});
+  world.clock.run_for(std::chrono::minutes{6});
   CHECK(world.target.machines.machines.contains(vm));
   world.target.marks.broken.reset();
-  world.clock.run_for(std::chrono::minutes{3});
+  world.clock.run_for(std::chrono::seconds{2});
   CHECK_FALSE(world.target.machines.machines.contains(vm));
 }
 
