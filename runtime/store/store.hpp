@@ -3,8 +3,8 @@
 // What every driver promises, and no caller may assume more:
 // - writes are totally ordered; a write is answered when the *local* replica has applied it, other
 //   nodes see it later; a node's own write implies that it has seen all earlier ones (`barrier`);
-// - the writes of one node take effect in the order of its calls, so a barrier that is answered says
-//   that none of its earlier ones is still to come, unless it was answered with an unknown error;
+// - the writes of one node take effect in the order of its calls, so a barrier that is answered
+//   says that none of its earlier ones is still to come, but for those with an unknown error;
 // - reads show this node's view, which may lag; they are answered by opening, never by stat;
 // - a VMID has its config in one node's directory only; `move` is atomic and compares and swaps on
 //   the place;

@@ -22,8 +22,8 @@ TEST_CASE("the storms pass on many seeds, and a failed one could be replayed", "
   CHECK_FALSE(ended.timed_out);
   for (const auto* name :
        {"all_faults", "claims_rolled_back", "controller_restarts", "evacuate_the_receiver",
-        "flapping_target", "quorum_lost_in_window", "store_hangs", "ten_thousand",
-        "three_hundred", "two_evacuations"})
+        "flapping_target", "quorum_lost_in_window", "store_hangs", "ten_thousand", "three_hundred",
+        "two_evacuations"})
     CHECK(ended.out.find(std::string{name} + ".json") != std::string::npos);
 }
 
