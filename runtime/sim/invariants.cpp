@@ -15,10 +15,6 @@ std::string places(const std::vector<sim_copy>& copies) {
   return text.empty() ? "no copy anywhere" : text;
 }
 
-bool holds_stream(const std::string& phase) {
-  return phase == "streaming" || phase == "moving_config" || phase == "taking_over";
-}
-
 } // namespace
 
 std::string to_string(const violation& v) {
@@ -149,6 +145,10 @@ void invariants::take(const trace_event& event) {
     return;
   asked_.insert(changed->vm);
   auto& held = holding_[changed->vm];
+  // The permits of a stream are held from its start to the resume or the way back; under `early`
+  // the config has moved before, and a resume that is asked for again after a way back holds none.
+  const bool goes_on = changed->to == "moving_config" || changed->to == "taking_over";
+  const bool holds = changed->to == "streaming" || (held.streams && goes_on);
   uncount_stream(held);
   held.phase = changed->to;
   if (const auto record = parts_.store.record(changed->vm);
@@ -156,15 +156,14 @@ void invariants::take(const trace_event& event) {
     held.source = record->source;
     held.target = record->target;
   }
-  count_stream(held);
+  if (holds)
+    count_stream(held);
   if (changed->to == "streaming")
     check_permits();
 }
 
 void invariants::count_stream(held_by& held) {
-  held.streams = holds_stream(held.phase);
-  if (!held.streams)
-    return;
+  held.streams = true;
   ++windows_;
   for (const auto& node : {held.source, held.target}) {
     ++streams_[node];

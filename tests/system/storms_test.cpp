@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -59,4 +60,39 @@ TEST_CASE("the race of 2019 leaves a VM paused, and the exit code tells", "[syst
   INFO(ended.out << ended.err);
   CHECK(ended.exit_code != 0);
   CHECK(ended.out.find("left paused: 1") != std::string::npos);
+}
+
+TEST_CASE("under ticket and early no pause grows with the store's lag", "[system]") {
+  const auto ended = run_program(
+    {DROVER_PROGRAM, "run", DROVER_SCENARIOS "/local/forty.json", "--world", "sim", "--policy",
+     "all"},
+    120s);
+  INFO(ended.out << ended.err);
+  CHECK_FALSE(ended.timed_out);
+  const auto ratio_of = [&](const std::string& name) {
+    const auto line = ended.out.find("as a multiple of that at the first:");
+    REQUIRE(line != std::string::npos);
+    const auto at = ended.out.find(" " + name + " ", line);
+    REQUIRE(at != std::string::npos);
+    return std::stod(ended.out.substr(at + name.size() + 2));
+  };
+  CHECK(ratio_of("ticket") <= 1.05);
+  CHECK(ratio_of("early") <= 1.05);
+  CHECK(ratio_of("lock") > 10);
+  CHECK(ratio_of("claim") > 10);
+  // Without a lag no policy meets the race; `check` is the one that a lag breaks.
+  std::size_t passed = 0;
+  std::istringstream lines{ended.out};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words{line};
+    std::string policy;
+    std::string lag;
+    words >> policy >> lag;
+    if (lag != "0")
+      continue;
+    INFO(line);
+    CHECK(line.ends_with("passed"));
+    ++passed;
+  }
+  CHECK(passed == 6);
 }
