@@ -123,6 +123,7 @@ private:
   task<answered> handle(wire::set_downtime_limit asked, mono_time until);
   task<answered> handle(wire::cancel_stream asked, mono_time until);
   task<answered> handle(wire::await_outcome asked, mono_time until);
+  task<answered> begin(wire::begin_handover asked, mono_time until);
   task<result<handover_record>> open_handover(wire::begin_handover asked);
   task<result<done>> write_begin(handover_record record, vm_config config);
   task<done> undo_begin(handover_record record);
@@ -165,6 +166,7 @@ private:
   task<answered> handle(wire::void_handover asked, mono_time until);
   task<answered> handle(wire::continue_source asked, mono_time until);
   task<result<done>> release(ticket t);
+  result<done> mark_settling(const ticket& t);
   task<result<done>> settle(ticket t, mono_time until);
   task<result<done>> put_in_place(ticket t, const store_view& seen, mono_time until);
   task<result<done>> void_epoch(ticket t);
@@ -197,7 +199,9 @@ private:
   void watch(const ticket& t);
   task<bool> is_still_settled(ticket t);
   task<done> watch_settled();
-  task<done> watch_half_begun(handover_record record);
+  void watch_half_begun();
+  void give_up_unheard(vm_id vm);
+  task<done> end_half_begun(vm_id vm, epoch number);
   task<std::map<vm_id, handover_record>> forgotten_records(std::map<vm_id, handover_record> known);
   std::optional<handover_record> forgotten_by_source(
     const machine_status& machine, epoch known) const;
@@ -254,6 +258,8 @@ private:
   std::set<vm_id> busy_;
   /// VMs whose handover a request is at work on, once per request.
   std::multiset<vm_id> attended_;
+  /// VMs whose void copy waits here for its source to run.
+  std::set<vm_id> ending_;
   bool looking_ = false;
   /// VMs for which the cluster's lock is held or waited for.
   std::set<vm_id> locking_;

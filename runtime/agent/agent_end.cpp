@@ -53,16 +53,32 @@ task<agent::answered> agent::handle(wire::settle asked, mono_time until) {
   co_return wire::accepted{};
 }
 
+/// Before any look into the store: what still wants to stream or to move under this epoch comes too
+/// late now, and what the store refuses is tried again when nobody asks any more.
+result<done> agent::mark_settling(const ticket& t) {
+  const auto facts = facts_of(t);
+  const bool stays = judge(operation::revert, t, facts).has_value();
+  const bool runs = facts.machine == run_state::running || facts.machine == run_state::paused;
+  const bool came =
+    runs && facts.marks.run == t.number() && judge(operation::claim, t, facts).has_value();
+  if (!stays && !came)
+    return done{};
+  auto marks = facts.marks;
+  if (stays)
+    marks.voided = std::max(marks.voided, t.number());
+  marks.settled = std::max(marks.settled, t.number());
+  auto saved = mark(t.vm(), marks);
+  if (saved)
+    watch(t);
+  return saved;
+}
+
 /// At the owner: first the lock, then the record, so that a crash between the two leaves nothing
 /// that the next begin would not overtake.
 task<result<done>> agent::settle(ticket t, mono_time until) {
-  if (judge(operation::revert, t, facts_of(t))) {
-    // Before the look: what still wants to stream or to move under this epoch comes too late now.
-    auto marks = marks_of(t.vm());
-    marks.voided = std::max(marks.voided, t.number());
-    if (const auto saved = mark(t.vm(), marks); !saved)
-      co_return saved;
-  }
+  const auto marked = mark_settling(t);
+  if (!marked)
+    co_return marked;
   auto seen = co_await look_behind_barrier(t.vm());
   if (!seen)
     co_return of_store(seen.error());
@@ -82,11 +98,6 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   const auto unlocked = co_await unlock(t.vm());
   if (!unlocked)
     co_return of_store(unlocked.error());
-  auto marks = marks_of(t.vm());
-  marks.settled = std::max(marks.settled, t.number());
-  if (const auto saved = mark(t.vm(), marks); !saved)
-    co_return saved;
-  watch(t);
   if (settled_already)
     co_return done{};
   handover_record record;
@@ -158,8 +169,12 @@ task<result<done>> agent::void_epoch(ticket t) {
   auto marks = marks_of(t.vm());
   marks.voided = std::max(marks.voided, t.number());
   marks.seen = std::max(marks.seen, t.number());
-  if (const auto saved = mark(t.vm(), marks); !saved)
+  if (const auto saved = mark(t.vm(), marks); !saved) {
+    // Its controller may give up asking and let the source run; then the copy has to go all the
+    // same.
+    tasks_.spawn(end_copy_when_over(t));
     co_return saved;
+  }
   pauses_.erase(t.vm());
   // The source looks for its config once this is answered: no move of this node, made before the
   // mark and still on its way, may come after.
@@ -189,6 +204,8 @@ task<result<done>> agent::end_copy(ticket t) {
 
 /// While there is a controller; without one the handover is finished by its record anyway.
 task<done> agent::end_copy_when_over(ticket t) {
+  if (!ending_.insert(t.vm()).second)
+    co_return done{};
   for (auto pause = over_pause;; pause = std::min(2 * pause, over_pause_max)) {
     co_await sleep(pause);
     const auto found = machines_.find(t.vm());
@@ -200,6 +217,7 @@ task<done> agent::end_copy_when_over(ticket t) {
       break;
     }
   }
+  ending_.erase(t.vm());
   co_return done{};
 }
 

@@ -94,11 +94,10 @@ task<done> agent::adopt() {
         record.state == record_state::settled && copy && state_of(*copy) == run_state::incoming;
       if (record.controller != controller_ || left_over)
         finish(record);
-      else if (record.source == settings_.node && record.state == record_state::moving)
-        co_await watch_half_begun(record);
     }
   notify(vm_id{});
   look_for_leftovers();
+  watch_half_begun();
   co_await watch_settled();
   co_return done{};
 }

@@ -38,6 +38,14 @@ std::string sentences(const std::vector<std::string>& all) {
 } // namespace
 
 task<agent::answered> agent::handle(wire::begin_handover asked, mono_time until) {
+  const auto vm = asked.vm;
+  auto answer = co_await begin(std::move(asked), until);
+  if (!answer)
+    give_up_unheard(vm);
+  co_return answer;
+}
+
+task<agent::answered> agent::begin(wire::begin_handover asked, mono_time until) {
   const auto free = co_await not_being_finished(asked.vm, until);
   if (!free)
     co_return tl::unexpected{free.error()};
@@ -50,6 +58,14 @@ task<agent::answered> agent::handle(wire::begin_handover asked, mono_time until)
   if (!record)
     co_return tl::unexpected{record.error()};
   auto answer = co_await describe_begun(*record);
+  if (!answer)
+    co_return answer;
+  auto marks = marks_of(asked.vm);
+  marks.begun = std::max(marks.begun, record->number);
+  if (const auto saved = mark(asked.vm, marks); !saved) {
+    co_await undo_begin(*record);
+    co_return tl::unexpected{saved.error()};
+  }
   co_return answer;
 }
 

@@ -51,15 +51,43 @@ task<done> agent::watch_settled() {
   co_return done{};
 }
 
-/// A begin that its agent left between record and lock: its controller does not know of it, and a
-/// begin that is asked again takes a higher epoch.
-task<done> agent::watch_half_begun(handover_record record) {
-  const auto text = co_await store_.config(record.vm, settings_.node);
-  if (!text)
-    co_return done{};
-  const auto config = vm_config::parse(*text, to_string(record.vm) + ".conf");
-  if (config && config->lock() != "migrate")
-    watch(ticket_of(record));
+/// A begin that its agent never answered: its controller does not know of it, and what was on its
+/// way to the store may come later than this agent. Asked again, it is answered or takes a higher
+/// epoch.
+void agent::watch_half_begun() {
+  for (const auto& machine : machines_.list()) {
+    const auto marks = marks_of(machine.vm);
+    const bool half = marks.seen > std::max({marks.begun, marks.settled, marks.run, marks.voided});
+    if (half && runs(state_of(machine)))
+      tasks_.spawn(end_half_begun(machine.vm, marks.seen));
+  }
+}
+
+/// Who asks for a begin holds no ticket of an earlier one: where this one is refused, an answer to
+/// that one was lost, and nobody goes on with it.
+void agent::give_up_unheard(vm_id vm) {
+  auto marks = marks_of(vm);
+  const bool begun =
+    marks.begun == marks.seen && marks.begun > std::max({marks.settled, marks.run, marks.voided});
+  if (!begun)
+    return;
+  marks.settled = marks.undone = marks.begun;
+  if (mark(vm, marks))
+    tasks_.spawn(watch_settled());
+}
+
+task<done> agent::end_half_begun(vm_id vm, epoch number) {
+  for (const auto pause : watch_pauses) {
+    co_await sleep(pause);
+    if (gone_ || marks_of(vm).begun >= number || marks_of(vm).seen > number)
+      break;
+    const auto record = co_await store_.record(vm);
+    if (!record || !*record || (*record)->number != number)
+      continue;
+    if ((*record)->source == settings_.node && marks_of(vm).begun < number)
+      give_up(**record);
+    break;
+  }
   co_return done{};
 }
 

@@ -43,6 +43,7 @@ result<run_marks> parse(const std::filesystem::path& file) {
         {"owned", &marks.owned},
         {"streamed", &marks.streamed},
         {"settled", &marks.settled},
+        {"begun", &marks.begun},
         {"undone", &marks.undone}}) {
     // A mark that an older agent did not know was never set.
     const bool is_new = mark != &marks.run && mark != &marks.voided && mark != &marks.seen &&
@@ -104,7 +105,8 @@ result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
     ",\"seen\":" + to_string(marks.seen) + ",\"barrier\":" + to_string(marks.barrier) +
     ",\"paused\":" + to_string(marks.paused) + ",\"owned\":" + to_string(marks.owned) +
     ",\"streamed\":" + to_string(marks.streamed) + ",\"settled\":" + to_string(marks.settled) +
-    ",\"undone\":" + to_string(marks.undone) + ",\"target\":" + quoted(marks.target.value) +
+    ",\"undone\":" + to_string(marks.undone) + ",\"begun\":" + to_string(marks.begun) +
+    ",\"target\":" + quoted(marks.target.value) +
     ",\"target_boot_id\":" + quoted(marks.target_boot_id) + ",\"policy\":\"" +
     std::string{to_string(marks.how)} + "\"}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -38,6 +38,8 @@ struct run_marks {
 
   /// The last epoch that was settled here, or that is to be: nobody goes on with it.
   epoch settled = {};
+  /// The last epoch whose begin was answered here: before that its controller does not know of it.
+  epoch begun = {};
   /// The last epoch whose begin failed here: its record or lock may still come.
   epoch undone = {};
 

@@ -32,6 +32,7 @@ TEST_CASE("marks are read back as they were written, and other files are left al
   marks.how = policy::claim;
   marks.settled = epoch{2};
   marks.undone = epoch{1};
+  marks.begun = epoch{4};
   REQUIRE(store.save(vm_id{105}, marks));
   REQUIRE(store.save(vm_id{105}, marks));
   std::ofstream{dir.path() / "105.pid"} << "1";

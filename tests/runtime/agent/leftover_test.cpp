@@ -204,16 +204,82 @@ TEST_CASE("an older record that comes back under a newer epoch is ended by it", 
   CHECK(world.record().state == record_state::settled);
 }
 
-TEST_CASE("a begin that died between record and lock is settled by the next agent", "[agent]") {
+TEST_CASE("a begin that was never answered is settled by the next agent", "[agent]") {
+  for (const bool locked : {false, true}) {
+    INFO((locked ? "with its lock" : "without its lock"));
+    rig world;
+    if (!locked)
+      world.source.store.faults["write_config"] = {
+        {errc::lost, "its process has ended", {}}, fake_store::fate::not_applied, 1};
+    (void)world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+    REQUIRE(world.clock.run_until(
+      [&] { return world.record().number == epoch{1}; }, std::chrono::seconds{1}));
+    world.source.die();
+    seat(world.source, "c:1");
+    world.clock.run_for(std::chrono::seconds{20});
+    CHECK(world.record().state == record_state::settled);
+    CHECK(world.config() == config_text(vm));
+  }
+}
+
+TEST_CASE("a begin that is asked again in time goes on under its epoch", "[agent]") {
   rig world;
-  world.source.store.faults["write_config"] = {
-    {errc::lost, "its process has ended", {}}, fake_store::fate::not_applied, 1};
   (void)world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
   REQUIRE(world.clock.run_until(
     [&] { return world.record().number == epoch{1}; }, std::chrono::seconds{1}));
   world.source.die();
-  REQUIRE(world.config() == config_text(vm));
   seat(world.source, "c:1");
-  world.clock.run_for(std::chrono::seconds{10});
+  world.clock.run_for(std::chrono::seconds{1});
+  journey j{world};
+  j.run(journey::begin, journey::stream);
+  CHECK(j.evidence().number() == epoch{1});
+  world.clock.run_for(std::chrono::minutes{4});
+  j.run(journey::stream, journey::end);
+  j.check_moved();
+}
+
+TEST_CASE("a void that could not be marked ends its copy when the source runs", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::stream);
+  (void)world.target.send(wire::await_outcome{{j.evidence()}}, std::chrono::minutes{10});
+  world.target.marks.broken = error{errc::retry, "no space", {}};
+  for (int i = 0; i < 3; ++i)
+    CHECK_FALSE(world.target.ask(wire::void_handover{{j.evidence()}}));
+  REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+  world.clock.run_for(std::chrono::seconds{3});
+  CHECK_FALSE(world.target.machines.machines.contains(vm));
+}
+
+TEST_CASE("a begin whose answer was lost is settled when it is refused the next time", "[agent]") {
+  rig world;
+  journey lost{world};
+  lost.run(journey::begin, journey::receive);
+  seat(world.source, "c:1");
+  world.source.store.faults["barrier"] = {
+    {errc::refused, "no quorum", {}}, fake_store::fate::not_applied, 1};
+  journey again{world};
+  REQUIRE_FALSE(again.ask(journey::begin));
+  world.clock.run_for(std::chrono::seconds{20});
   CHECK(world.record().state == record_state::settled);
+  CHECK(world.config() == config_text(vm));
+  again.run(journey::begin, journey::end);
+  CHECK(again.evidence().number() == epoch{2});
+  again.check_moved();
+}
+
+TEST_CASE("a settling that the store refuses goes on when nobody asks any more", "[agent]") {
+  for (const bool forward : {false, true}) {
+    INFO((forward ? "moved" : "stayed"));
+    rig world;
+    journey j{world};
+    j.run(journey::begin, forward ? journey::settle : journey::stream);
+    auto& here = forward ? world.target : world.source;
+    here.store.faults["barrier"] = {
+      {errc::refused, "no quorum", {}}, fake_store::fate::not_applied, 3};
+    CHECK_FALSE(here.ask(wire::settle{{j.evidence()}}));
+    world.clock.run_for(std::chrono::minutes{1});
+    CHECK(world.record().state == record_state::settled);
+    CHECK(world.config() == config_text(vm));
+  }
 }
