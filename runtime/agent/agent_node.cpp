@@ -70,13 +70,22 @@ task<agent::answered> agent::handle(wire::hello asked, mono_time) {
 
 task<agent::answered> agent::handle(wire::ping, mono_time) { co_return wire::accepted{}; }
 
-/// The VMs of this node, without what their configs say. What the store tells of all the others
-/// goes with this task: in a large cluster it is a lot, and the configs take their time.
+/// The VMs of this node, without what their configs say. What the store tells of all the others is
+/// dropped as it comes: in a large cluster it is a lot, and every agent may be asked at once.
 task<result<agent::own_vms>> agent::list_own_vms() {
   auto places_asked = store_.places();
   auto records_asked = store_.records();
-  const auto places = co_await places_asked;
-  const auto records = co_await records_asked;
+  auto places = co_await places_asked;
+  const auto is_elsewhere = [this](const auto& entry) { return entry.second != settings_.node; };
+  if (places)
+    std::erase_if(*places, is_elsewhere);
+  auto records = co_await records_asked;
+  if (places && records)
+    std::erase_if(*records, [&](const auto& entry) {
+      const auto& [vm, record] = entry;
+      return record.source != settings_.node && record.target != settings_.node &&
+             !places->contains(vm) && !machines_.find(vm);
+    });
   const auto holder = co_await cordon_holder();
   if (!places)
     co_return tl::unexpected{places.error()};
@@ -87,8 +96,7 @@ task<result<agent::own_vms>> agent::list_own_vms() {
   own_vms own;
   own.cordon = *holder;
   for (const auto& [vm, owner] : *places)
-    if (owner == settings_.node)
-      own.entries[vm].config_here = true;
+    own.entries[vm].config_here = true;
   for (const auto& machine : machines_.list())
     own.entries[machine.vm].state = state_of(machine);
   for (auto& [vm, entry] : own.entries) {
