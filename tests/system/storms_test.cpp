@@ -32,7 +32,7 @@ TEST_CASE("ten thousand VMs move, and the run tells what one costs", "[system]")
   const auto ended = run_program(
     {DROVER_PROGRAM, "run", DROVER_SCENARIOS "/storm/ten_thousand.json", "--world", "sim", "--seed",
      "1", "-o", "json"},
-    120s);
+    240s);
   INFO(ended.err);
   CHECK_FALSE(ended.timed_out);
   CHECK(ended.exit_code == 0);
