@@ -173,6 +173,9 @@ void agent::watch(const ticket& t) {
 }
 
 task<bool> agent::is_still_settled(ticket t) {
+  // A newer epoch may be in its pause, which holds no store operation.
+  if (marks_of(t.vm()).highest() > t.number())
+    co_return true;
   const auto seen = co_await look(t.vm());
   if (!seen)
     co_return true; // Nothing can be said or done without the store.

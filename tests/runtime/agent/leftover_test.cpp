@@ -283,3 +283,21 @@ TEST_CASE("a settling that the store refuses goes on when nobody asks any more",
     CHECK(world.config() == config_text(vm));
   }
 }
+
+TEST_CASE(
+  "a settling that is tried again looks at nothing once a newer epoch has begun", "[agent]") {
+  rig world;
+  journey first{world};
+  first.run(journey::begin, journey::stream);
+  world.source.store.faults["write_record"] = {
+    {errc::retry, "no quorum", {}}, fake_store::fate::not_applied, 2};
+  CHECK_FALSE(world.source.ask(wire::settle{{first.evidence()}}));
+  world.clock.run_for(std::chrono::seconds{6}); // the look after 5 s has failed too
+  journey second{world};
+  second.run(journey::begin, journey::stream);
+  const auto before = world.cluster.calls.size();
+  world.clock.run_for(std::chrono::minutes{1});
+  CHECK(world.call("n1", "store.read_record", before) == world.cluster.calls.size());
+  second.run(journey::stream, journey::end);
+  second.check_moved();
+}
