@@ -96,6 +96,11 @@ TEST_CASE("a real QEMU goes on at its source when the target makes the epoch voi
   REQUIRE(ask(two.source, wire::continue_source{*two.evidence, *proof}));
   REQUIRE(ask(two.source, wire::settle{{*two.evidence}}));
   CHECK(two.state(two.source) == wire::run_state::running);
+  // Its target's copy goes when that node sees that the source runs.
+  const auto limit = std::chrono::steady_clock::now() + 10s;
+  while (two.state(two.target) != wire::run_state::absent &&
+         std::chrono::steady_clock::now() < limit)
+    std::this_thread::sleep_for(50ms);
   CHECK(two.state(two.target) == wire::run_state::absent);
   CHECK(content(two.nodes.config("n1")) == agent_directory::text);
 }
