@@ -7,28 +7,6 @@
 using namespace drover;
 using namespace drover::test;
 
-namespace {
-
-/// The node's seat goes to another controller: the old agent is cut off, the new one greets.
-void seat(node_rig& node, const std::string& controller) {
-  node.controller = controller;
-  node.restart();
-  node.greet();
-}
-
-void check_finished(const rig& world) {
-  CHECK(world.machines.violations.empty());
-  REQUIRE(world.machines.running(vm) == 1);
-  const auto& other = world.runs(world.source) ? world.target : world.source;
-  CHECK(world.owner() == (world.runs(world.source) ? n1 : n2));
-  CHECK(world.config() == config_text(vm));
-  CHECK(world.record().state == record_state::settled);
-  CHECK_FALSE(other.machines.machines.contains(vm));
-  CHECK_FALSE(world.is_locked());
-}
-
-} // namespace
-
 TEST_CASE("a new controller finishes whatever an older one left, in any phase", "[agent]") {
   for (const auto how : all_policies)
     for (int after = journey::begin; after <= journey::end; ++after)

@@ -280,6 +280,22 @@ private:
   wire::stream_offer offer_;
 };
 
-/// Those whose handover needs no more of this rig than the others.
+/// The node's seat goes to another controller: the old agent is cut off, the new one greets.
+inline void seat(node_rig& node, const std::string& controller) {
+  node.controller = controller;
+  node.restart();
+  node.greet();
+}
+
+inline void check_finished(const rig& world) {
+  CHECK(world.machines.violations.empty());
+  REQUIRE(world.machines.running(vm) == 1);
+  const auto& other = world.runs(world.source) ? world.target : world.source;
+  CHECK(world.owner() == (world.runs(world.source) ? n1 : n2));
+  CHECK(world.config() == config_text(vm));
+  CHECK(world.record().state == record_state::settled);
+  CHECK_FALSE(other.machines.machines.contains(vm));
+  CHECK_FALSE(world.is_locked());
+}
 
 } // namespace drover::test
