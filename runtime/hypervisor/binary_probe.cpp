@@ -1,8 +1,8 @@
 #include "runtime/hypervisor/binary_probe.hpp"
 
+#include "runtime/base/unique_fd.hpp"
 #include "runtime/hypervisor/qmp_session.hpp"
 #include "runtime/hypervisor/spawn.hpp"
-#include "runtime/hypervisor/unique_fd.hpp"
 
 #include <array>
 #include <cerrno>

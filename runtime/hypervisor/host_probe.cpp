@@ -1,6 +1,6 @@
 #include "runtime/hypervisor/host_probe.hpp"
 
-#include "runtime/hypervisor/unique_fd.hpp"
+#include "runtime/base/unique_fd.hpp"
 
 #include <fcntl.h>
 #include <linux/kvm.h>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/unique_fd.hpp"
 #include "runtime/hypervisor/run_files.hpp"
-#include "runtime/hypervisor/unique_fd.hpp"
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>

@@ -3,8 +3,8 @@
 // qmp_session.hpp.
 #pragma once
 
+#include "runtime/base/unique_fd.hpp"
 #include "runtime/hypervisor/qmp_session.hpp"
-#include "runtime/hypervisor/unique_fd.hpp"
 #include "runtime/store/store.hpp"
 
 #include <array>

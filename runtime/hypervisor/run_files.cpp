@@ -1,6 +1,6 @@
 #include "runtime/hypervisor/run_files.hpp"
 
-#include "runtime/hypervisor/unique_fd.hpp"
+#include "runtime/base/unique_fd.hpp"
 
 #include <algorithm>
 #include <cerrno>

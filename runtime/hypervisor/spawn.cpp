@@ -1,7 +1,7 @@
 #include "runtime/hypervisor/spawn.hpp"
 
 #include "runtime/base/check.hpp"
-#include "runtime/hypervisor/unique_fd.hpp"
+#include "runtime/base/unique_fd.hpp"
 
 #include <csignal>
 #include <cstring>

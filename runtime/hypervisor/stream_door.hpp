@@ -11,7 +11,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/time.hpp"
-#include "runtime/hypervisor/unique_fd.hpp"
+#include "runtime/base/unique_fd.hpp"
 #include "runtime/store/store.hpp"
 
 #include <asio/io_context.hpp>

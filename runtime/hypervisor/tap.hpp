@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
-#include "runtime/hypervisor/unique_fd.hpp"
+#include "runtime/base/unique_fd.hpp"
 
 #include <string>
 

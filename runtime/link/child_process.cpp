@@ -71,11 +71,6 @@ tl::unexpected<error> failure(const std::string& what, int number, const std::st
 
 } // namespace
 
-unique_fd::~unique_fd() {
-  if (fd_ >= 0)
-    ::close(fd_);
-}
-
 result<child_process> spawn_child(
   const std::vector<std::string>& argv, const std::string& log_path) {
   if (argv.empty() || argv[0].empty())

@@ -3,32 +3,13 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/unique_fd.hpp"
 
 #include <string>
 #include <sys/types.h>
-#include <utility>
 #include <vector>
 
 namespace drover {
-
-/// Owns a file descriptor.
-class unique_fd {
-public:
-  unique_fd() = default;
-  explicit unique_fd(int fd) : fd_(fd) {}
-  unique_fd(unique_fd&& other) noexcept : fd_(other.release()) {}
-  unique_fd& operator=(unique_fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~unique_fd();
-
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
-private:
-  int fd_ = -1;
-};
 
 struct child_process {
   pid_t pid = 0;
