@@ -181,6 +181,7 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
 }
 
 void qemu_machine::shake_hands() {
+  changed_meanwhile_ = false;
   client_->call(
     "query-migrate-capabilities", nullptr, greeting_deadline,
     [weak = weak_from_this()](const result<json>& list) {
@@ -210,9 +211,12 @@ void qemu_machine::shake_hands() {
 void qemu_machine::learn(const json& status, const json& migration) {
   if (phase_ == phase::gone)
     return;
+  // The two answers are of different moments, and what an event told in between belongs to neither.
+  if (changed_meanwhile_)
+    return shake_hands();
   run_state_ = word(status, "status");
   phase_ = phase::up;
-  learn_stream(run_state_, migration);
+  learn_stream(migration);
   const bool was_known = known_ == nullptr;
   become_known();
   if (was_known)

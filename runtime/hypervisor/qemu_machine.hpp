@@ -103,7 +103,7 @@ private:
   void take_figures(const nlohmann::json& migration);
   void arm_progress();
   void close_stream();
-  void learn_stream(const std::string& status, const nlohmann::json& migration);
+  void learn_stream(const nlohmann::json& migration);
 
   // Events: qemu_machine_events.cpp.
   void take_event(const qmp_event& event);
@@ -115,7 +115,8 @@ private:
   vm_id vm_;
   run_files files_;
   phase phase_ = phase::starting;
-  bool owes_hands_ = false; ///< its state was told by the rescue socket only
+  bool owes_hands_ = false;        ///< its state was told by the rescue socket only
+  bool changed_meanwhile_ = false; ///< an event came while its state was asked for
   bool end_was_asked_ = false;
   std::string run_state_; ///< QEMU's own word; empty = not known
   std::string config_;

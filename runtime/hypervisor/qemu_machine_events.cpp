@@ -17,6 +17,8 @@ constexpr int first_telling_pass = 2;
 void qemu_machine::take_event(const qmp_event& event) {
   if (!host_->is_open || phase_ == phase::gone)
     return;
+  changed_meanwhile_ = changed_meanwhile_ || event.name == "MIGRATION" || event.name == "STOP" ||
+                       event.name == "RESUME";
   if (event.name == "MIGRATION" && event.data.is_object())
     return take_migration(event.data.value("status", std::string{}), event.at);
   if (event.name == "STOP")

@@ -1,4 +1,5 @@
 // How a stream goes on and ends, and what a new agent makes of it.
+#include "runtime/hypervisor/adopted_stream.hpp"
 #include "runtime/hypervisor/qemu_machine.hpp"
 
 #include <utility>
@@ -120,43 +121,44 @@ void qemu_machine::arm_progress() {
 
 // -- after a restart of the agent ----------------------------------------------------------------
 
-void qemu_machine::learn_stream(const std::string& status, const json& migration) {
+void qemu_machine::learn_stream(const json& migration) {
   if (mark_.role == stream_role::none || stream_phase_ == stream_phase::ended)
     return;
-  const auto state =
-    migration.is_object() ? migration.value("status", std::string{}) : std::string{};
+  const auto told = [&](const char* key) {
+    return migration.is_object() ? migration.value(key, std::string{}) : std::string{};
+  };
   const auto learned = [this](wire::stream_end end, const std::string& reason) {
     stream_phase_ = stream_phase::ended;
     outcome_ = wire::outcome{end, reason, stopped_at_, std::nullopt, figures_.transferred_bytes};
     host_->outcomes[vm_] = {mark_.number, *outcome_};
-    outcome_untold_ = true;
+    // One that runs was told to: nobody waits for the end of its stream any more.
+    outcome_untold_ = mark_.role == stream_role::source || run_state_ != "running";
   };
   if (migration.is_object())
     take_figures(migration);
-  if (mark_.role == stream_role::target) {
-    if (status == "inmigrate")
-      stream_phase_ = state.empty() || state == "none" ? stream_phase::none : stream_phase::begun;
-    else
-      learned(wire::stream_end::completed, {});
-    // One that runs was told to: nobody waits for the end of its stream any more.
-    outcome_untold_ = outcome_untold_ && status != "running";
+  switch (judge_adopted(mark_.role, run_state_, told("status"))) {
+  case adopted_stream::none:
+    stream_phase_ = stream_phase::none;
     return;
-  }
-  // `query-migrate` keeps the last stream's end, which may be an earlier handover's: only the run
-  // state says that this one is complete.
-  if (status == "postmigrate")
+  case adopted_stream::completed:
+    if (mark_.role == stream_role::source)
+      run_state_ = "postmigrate";
     return learned(wire::stream_end::completed, {});
-  if (state == "cancelled")
+  case adopted_stream::cancelled:
     return learned(wire::stream_end::cancelled, "the stream was cancelled");
-  if (state == "failed" || state == "completed" || state == "none" || state.empty()) {
-    const auto reason = migration.is_object() ? migration.value("error-desc", "") : std::string{};
+  case adopted_stream::failed: {
+    const auto reason = told("error-desc");
     return learned(
       wire::stream_end::failed,
       reason.empty() ? "the stream had not begun when the agent went away" : reason);
   }
-  stream_phase_ = stream_phase::begun;
-  stopped_ = status == "finish-migrate";
-  arm_progress();
+  case adopted_stream::under_way:
+  case adopted_stream::switching_over:
+    stream_phase_ = stream_phase::begun;
+    stopped_ = run_state_ == "finish-migrate";
+    if (mark_.role == stream_role::source)
+      arm_progress();
+  }
 }
 
 void qemu_machine::report_missed() {
