@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -29,31 +30,37 @@ std::optional<vm_id> vm_of(const std::filesystem::path& file) {
   return vm_id{number};
 }
 
+struct field {
+  const char* key;
+  epoch run_marks::*mark;
+  /// A file without it is whole: a mark that an older agent did not know was never set.
+  enum { needed, added } since;
+};
+
+constexpr std::array fields{
+  field{"run", &run_marks::run, field::needed},
+  field{"voided", &run_marks::voided, field::needed},
+  field{"seen", &run_marks::seen, field::needed},
+  field{"barrier", &run_marks::barrier, field::needed},
+  field{"paused", &run_marks::paused, field::needed},
+  field{"owned", &run_marks::owned, field::added},
+  field{"streamed", &run_marks::streamed, field::added},
+  field{"settled", &run_marks::settled, field::added},
+  field{"begun", &run_marks::begun, field::added},
+  field{"undone", &run_marks::undone, field::added}};
+
 result<run_marks> parse(const std::filesystem::path& file) {
   std::ifstream in{file};
   const std::string text{std::istreambuf_iterator<char>{in}, {}};
   const auto json = nlohmann::json::parse(text, nullptr, false);
   run_marks marks;
-  for (const auto& [key, mark] :
-       {std::pair{"run", &marks.run},
-        {"voided", &marks.voided},
-        {"seen", &marks.seen},
-        {"barrier", &marks.barrier},
-        {"paused", &marks.paused},
-        {"owned", &marks.owned},
-        {"streamed", &marks.streamed},
-        {"settled", &marks.settled},
-        {"begun", &marks.begun},
-        {"undone", &marks.undone}}) {
-    // A mark that an older agent did not know was never set.
-    const bool is_new = mark != &marks.run && mark != &marks.voided && mark != &marks.seen &&
-                        mark != &marks.barrier && mark != &marks.paused;
-    if (is_new && json.is_object() && !json.contains(key))
+  for (const auto& [key, mark, since] : fields) {
+    if (since == field::added && json.is_object() && !json.contains(key))
       continue;
     if (!json.is_object() || !json.contains(key) || !json[key].is_number_unsigned())
       return fail(
         errc::invalid, std::string{"a mark file needs the number \""} + key + "\"", file.string());
-    *mark = epoch{json[key].get<std::uint64_t>()};
+    marks.*mark = epoch{json[key].get<std::uint64_t>()};
   }
   const auto word = [&](const char* key) { return json.value(key, nlohmann::json("")); };
   for (const auto* key : {"target", "target_boot_id", "policy"})
@@ -100,15 +107,12 @@ result<std::map<vm_id, run_marks>> file_mark_store::load() {
 result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
   const auto path = (run_dir_ / (to_string(vm) + extension)).string();
   const auto aside = path + ".new";
-  const auto text =
-    "{\"run\":" + to_string(marks.run) + ",\"voided\":" + to_string(marks.voided) +
-    ",\"seen\":" + to_string(marks.seen) + ",\"barrier\":" + to_string(marks.barrier) +
-    ",\"paused\":" + to_string(marks.paused) + ",\"owned\":" + to_string(marks.owned) +
-    ",\"streamed\":" + to_string(marks.streamed) + ",\"settled\":" + to_string(marks.settled) +
-    ",\"undone\":" + to_string(marks.undone) + ",\"begun\":" + to_string(marks.begun) +
-    ",\"target\":" + quoted(marks.target.value) +
-    ",\"target_boot_id\":" + quoted(marks.target_boot_id) + ",\"policy\":\"" +
-    std::string{to_string(marks.how)} + "\"}\n";
+  std::string text = "{";
+  for (const auto& [key, mark, since] : fields)
+    text += std::string{"\""} + key + "\":" + to_string(marks.*mark) + ",";
+  text += "\"target\":" + quoted(marks.target.value) +
+          ",\"target_boot_id\":" + quoted(marks.target_boot_id) + ",\"policy\":\"" +
+          std::string{to_string(marks.how)} + "\"}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0)
     return system_failure("a mark cannot be written", aside);
