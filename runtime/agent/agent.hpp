@@ -10,6 +10,7 @@
 #pragma once
 
 #include "runtime/agent/asks.hpp"
+#include "runtime/agent/leftover.hpp"
 #include "runtime/agent/ownership_guard.hpp"
 #include "runtime/agent/run_marks.hpp"
 #include "runtime/agent/task.hpp"
@@ -78,7 +79,6 @@ private:
     std::string holder;
     std::uint64_t generation = 0;
   };
-  enum class waiting_copy : std::uint8_t { for_its_stream, in_a_handover };
   struct claim_state {
     epoch number;
     std::optional<result<wire::claimed>> end; ///< absent: under way
@@ -199,21 +199,18 @@ private:
   void watch(const ticket& t);
   task<bool> is_still_settled(ticket t);
   task<done> watch_settled();
+  task<done> watch_settled_of(vm_id vm);
   void watch_half_begun();
   void give_up_unheard(vm_id vm);
   task<done> end_half_begun(vm_id vm, epoch number);
-  task<std::map<vm_id, handover_record>> forgotten_records(std::map<vm_id, handover_record> known);
-  std::optional<handover_record> forgotten_by_source(
-    const machine_status& machine, epoch known) const;
+  task<std::map<vm_id, handover_record>> forgotten_records(std::map<vm_id, handover_record> all);
 
   // agent_leftover.cpp: copies that wait although their handover is over.
-  std::optional<waiting_copy> how_it_waits(const machine_status& machine) const;
-  std::map<vm_id, waiting_copy> waiting_copies() const;
+  std::map<vm_id, own_part> waiting_copies() const;
   void look_for_leftovers();
   task<done> end_leftovers();
   task<bool> end_leftover(vm_id vm);
   bool is_attended(vm_id vm) const;
-  bool is_left_over(const handover_record& record) const;
 
   // agent_facts.cpp: what the others judge by, and waiting.
   task<result<store_view>> look(vm_id vm);
@@ -221,6 +218,7 @@ private:
   guard_facts facts_of(const ticket& t) const;
   guard_facts facts_now(const ticket& t, const store_view& seen) const;
   run_marks marks_of(vm_id vm) const;
+  own_part part_of(vm_id vm) const;
   result<done> mark(vm_id vm, const run_marks& marks);
   result<done> mark_seen(const ticket& t);
   wire::run_state state_of(const machine_status& status) const;

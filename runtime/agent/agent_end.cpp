@@ -1,4 +1,5 @@
 #include "runtime/agent/agent.hpp"
+#include "runtime/agent/looks.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -16,10 +17,6 @@ tl::unexpected<error> of_store(error why) {
     why.code = errc::retry;
   return tl::unexpected{std::move(why)};
 }
-
-/// How often a target looks whether the source of a void epoch runs.
-constexpr nanoseconds over_pause = std::chrono::milliseconds{50};
-constexpr nanoseconds over_pause_max = std::chrono::seconds{1};
 
 } // namespace
 
@@ -206,7 +203,7 @@ task<result<done>> agent::end_copy(ticket t) {
 task<done> agent::end_copy_when_over(ticket t) {
   if (!ending_.insert(t.vm()).second)
     co_return done{};
-  for (auto pause = over_pause;; pause = std::min(2 * pause, over_pause_max)) {
+  for (auto pause = look_pause;; pause = longer(pause)) {
     co_await sleep(pause);
     const auto found = machines_.find(t.vm());
     if (gone_ || !found || state_of(*found) != run_state::incoming || found->number > t.number())

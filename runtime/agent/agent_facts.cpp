@@ -55,6 +55,20 @@ run_marks agent::marks_of(vm_id vm) const {
   return found == marks_.end() ? run_marks{} : found->second;
 }
 
+own_part agent::part_of(vm_id vm) const {
+  own_part part;
+  part.vm = vm;
+  part.here = settings_.node;
+  part.marks = marks_of(vm);
+  const auto found = machines_.find(vm);
+  if (!found)
+    return part;
+  part.machine = state_of(*found);
+  part.number = found->number;
+  part.has_loaded = has_loaded(*found);
+  return part;
+}
+
 result<done> agent::mark(vm_id vm, const run_marks& marks) {
   if (marks_of(vm) == marks)
     return done{};

@@ -9,36 +9,21 @@
 namespace drover {
 namespace {
 
-using wire::run_state;
-
 /// Seldom, since nobody waits for it: a leftover costs memory, and later handovers end it too.
 /// What only people can end is looked at more and more seldom.
-constexpr nanoseconds look_pause = std::chrono::seconds{10};
-constexpr nanoseconds look_pause_max = std::chrono::seconds{160};
+constexpr nanoseconds leftover_pause = std::chrono::seconds{10};
+constexpr nanoseconds leftover_pause_max = std::chrono::seconds{160};
 /// What waits for less may be in a pause, or its stream may begin while a store that hangs is
 /// asked.
 constexpr nanoseconds patience = std::chrono::seconds{60};
 
 } // namespace
 
-std::optional<agent::waiting_copy> agent::how_it_waits(const machine_status& machine) const {
-  const auto state = state_of(machine);
-  const auto marks = marks_of(machine.vm);
-  const bool runs = state == run_state::running || state == run_state::paused;
-  const bool unsettled = runs && machine.number > epoch{} && marks.run == machine.number &&
-                         marks.settled < machine.number;
-  if (state == run_state::postmigrate || has_loaded(machine) || unsettled)
-    return waiting_copy::in_a_handover;
-  if (state == run_state::incoming)
-    return waiting_copy::for_its_stream;
-  return std::nullopt;
-}
-
-std::map<vm_id, agent::waiting_copy> agent::waiting_copies() const {
-  std::map<vm_id, waiting_copy> found;
+std::map<vm_id, own_part> agent::waiting_copies() const {
+  std::map<vm_id, own_part> found;
   for (const auto& machine : machines_.list())
-    if (const auto how = how_it_waits(machine))
-      found.emplace(machine.vm, *how);
+    if (auto part = part_of(machine.vm); waits(part))
+      found.emplace(machine.vm, std::move(part));
   return found;
 }
 
@@ -51,15 +36,15 @@ void agent::look_for_leftovers() {
 }
 
 task<done> agent::end_leftovers() {
-  auto pause = look_pause;
+  auto pause = leftover_pause;
   std::map<vm_id, mono_time> since;
   for (auto before = waiting_copies(); !gone_ && !before.empty();) {
     co_await sleep(pause);
     const auto waiting = waiting_copies();
-    pause = waiting == before ? std::min(2 * pause, look_pause_max) : look_pause;
-    for (const auto& [vm, how] : waiting) {
+    pause = waiting == before ? std::min(2 * pause, leftover_pause_max) : leftover_pause;
+    for (const auto& [vm, part] : waiting) {
       const auto known = before.find(vm);
-      if (known == before.end() || known->second != how)
+      if (known == before.end() || known->second != part)
         since[vm] = timers_.now();
       const auto waits = timers_.now() - since.try_emplace(vm, timers_.now()).first->second;
       if (waits < patience)
@@ -78,28 +63,18 @@ task<bool> agent::end_leftover(vm_id vm) {
   if (is_attended(vm))
     co_return !gone_;
   const auto record = co_await store_.record(vm);
-  const auto found = machines_.find(vm);
-  if (gone_ || !record || !found || is_attended(vm))
+  if (gone_ || !record || is_attended(vm))
     co_return !gone_;
-  const auto known = *record ? (*record)->number : epoch{};
-  if (auto forgotten = forgotten_by_source(*found, known))
+  const auto part = part_of(vm);
+  if (auto forgotten = streamed_record(part, *record ? (*record)->number : epoch{}))
     finish(std::move(*forgotten));
-  else if (*record && is_left_over(**record))
+  else if (*record && is_left_over(part, **record, controller_))
     finish(**record);
   co_return !gone_;
 }
 
 bool agent::is_attended(vm_id vm) const {
   return attended_.contains(vm) || pauses_.contains(vm) || finishing_.contains(vm);
-}
-
-/// True where its controller has ended it, or is not the one that is here.
-bool agent::is_left_over(const handover_record& record) const {
-  const auto found = machines_.find(record.vm);
-  if (!found || !how_it_waits(*found) || record.number < found->number)
-    return false;
-  return record.controller != controller_ || record.state == record_state::settled ||
-         record.number > found->number;
 }
 
 } // namespace drover

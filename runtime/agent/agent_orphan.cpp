@@ -1,4 +1,5 @@
 #include "runtime/agent/agent.hpp"
+#include "runtime/agent/looks.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,14 +11,6 @@ using wire::run_state;
 
 /// After this what is in flight stays as it is; `drover status` shows it.
 constexpr nanoseconds patience = std::chrono::seconds{60};
-/// How often the record is read for what the other side has published, at first and in the end.
-constexpr nanoseconds record_pause = std::chrono::milliseconds{50};
-constexpr nanoseconds record_pause_max = std::chrono::seconds{1};
-/// How long a wait for an event goes on before everything is looked at again.
-constexpr nanoseconds event_pause = std::chrono::milliseconds{200};
-
-nanoseconds longer(nanoseconds pause) { return std::min(2 * pause, record_pause_max); }
-
 /// A copy that does not run and waits for what its handover brings.
 bool is_leftover(run_state state) {
   return state == run_state::incoming || state == run_state::postmigrate;
@@ -126,7 +119,7 @@ task<result<std::map<vm_id, handover_record>>> agent::own_records() {
     }
     if (abandoned())
       co_return records;
-    co_await sleep(record_pause);
+    co_await sleep(look_pause);
   }
 }
 
@@ -173,7 +166,7 @@ task<done> agent::end_superseded(handover_record record) {
   const bool settled = record.state == record_state::settled;
   if (found->number == record.number && !(receives && settled))
     co_return done{};
-  for (auto pause = record_pause; !abandoned(); pause = longer(pause)) {
+  for (auto pause = look_pause; !abandoned(); pause = longer(pause)) {
     auto marks = marks_of(record.vm);
     marks.seen = std::max(marks.seen, found->number);
     if (receives)
@@ -212,7 +205,7 @@ task<done> agent::orphan_source(handover_record record) {
 /// Also brings back a config that was moved early. The other side may have published something at
 /// the same moment and so opened the record again: it is looked at once more.
 task<done> agent::settle_alone(ticket t) {
-  for (auto pause = record_pause;; pause = longer(pause)) {
+  for (auto pause = look_pause;; pause = longer(pause)) {
     const auto settled = co_await settle(t, mono_time::max());
     if ((!settled && is_final(settled)) || abandoned())
       co_return done{};
@@ -258,7 +251,7 @@ task<done> agent::release_when_settled(handover_record record) {
   const auto t = ticket_of(record);
   record = handover_record{t.vm(),     t.number(), record_state::moving, t.source(),
                            t.target(), t.how(),    record.controller};
-  for (auto pause = record_pause;; pause = longer(pause)) {
+  for (auto pause = look_pause;; pause = longer(pause)) {
     const auto facts = facts_of(t);
     if (facts.machine != run_state::postmigrate || facts.machine_number != t.number())
       co_return done{};

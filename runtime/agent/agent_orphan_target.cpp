@@ -1,6 +1,7 @@
 // T without its controller: what it finishes by the record alone. Its other half, and the rules of
 // both, are in agent_orphan.cpp.
 #include "runtime/agent/agent.hpp"
+#include "runtime/agent/looks.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,10 +13,6 @@ using wire::run_state;
 
 /// For so long the pause of a VM is kept short; after it, somebody is missing.
 constexpr nanoseconds eager = std::chrono::seconds{5};
-/// How often everything is looked at again, at first and in the end.
-constexpr nanoseconds look_pause = std::chrono::milliseconds{50};
-constexpr nanoseconds look_pause_max = std::chrono::seconds{1};
-constexpr nanoseconds event_pause = std::chrono::milliseconds{200};
 
 } // namespace
 
@@ -29,7 +26,7 @@ task<done> agent::orphan_target(handover_record record) {
       co_return done{};
     co_await changed(vm, pause);
     if (timers_.now() >= eager_until)
-      pause = std::min(2 * pause, look_pause_max);
+      pause = longer(pause);
   }
   co_return done{};
 }

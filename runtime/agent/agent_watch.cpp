@@ -7,8 +7,6 @@
 
 namespace drover {
 
-using wire::run_state;
-
 namespace {
 
 /// After the last of them (150 s) nothing is looked at any more; a partition heals within seconds.
@@ -17,49 +15,39 @@ constexpr std::array<nanoseconds, 5> watch_pauses{
   std::chrono::seconds{40}, std::chrono::seconds{75}};
 constexpr nanoseconds watch_patience = std::chrono::seconds{30};
 
-bool runs(run_state state) { return state == run_state::running || state == run_state::paused; }
-
 } // namespace
 
 /// An agent that starts anew goes on with the looks of the one before: the marks tell what was
 /// settled here, whatever the store shows now.
 task<done> agent::watch_settled() {
-  for (const auto& machine : machines_.list()) {
-    const auto marks = marks_of(machine.vm);
-    if (!runs(state_of(machine)) || marks.settled == epoch{} || marks.highest() > marks.settled)
+  for (const auto& machine : machines_.list())
+    co_await watch_settled_of(machine.vm);
+  co_return done{};
+}
+
+/// A store that cannot be read is asked again; until then nothing can be said.
+task<done> agent::watch_settled_of(vm_id vm) {
+  for (const auto pause : watch_pauses) {
+    if (gone_ || !stands_settled(part_of(vm)))
+      break;
+    const auto seen = co_await look(vm);
+    if (!seen) {
+      co_await sleep(pause);
       continue;
-    const auto seen = co_await look(machine.vm);
-    if (!seen || (seen->record && seen->record->number > marks.settled))
-      continue;
-    auto record = seen->record.value_or(handover_record{});
-    if (record.number != marks.settled) {
-      // The record of this epoch was taken back. Who runs by it owned the VM as its target, and the
-      // place that the config has gone back to was its source.
-      const bool came = marks.run == marks.settled;
-      if (came && seen->owner && *seen->owner != settings_.node)
-        record.source = *seen->owner;
-      (came ? record.target : record.source) = settings_.node;
-      record.vm = machine.vm;
-      record.number = marks.settled;
-      record.outcome = source_outcome::unpublished;
     }
-    if (
-      !record.source.value.empty() && !record.target.value.empty() &&
-      record.source != record.target)
-      watch(ticket_of(record));
+    if (auto record = settled_record(part_of(vm), *seen))
+      watch(ticket_of(std::move(*record)));
+    break;
   }
   co_return done{};
 }
 
-/// A begin that its agent never answered: its controller does not know of it, and what was on its
-/// way to the store may come later than this agent. Asked again, it is answered or takes a higher
-/// epoch.
+/// Asked again, what is half begun is answered or takes a higher epoch.
 void agent::watch_half_begun() {
   for (const auto& machine : machines_.list()) {
-    const auto marks = marks_of(machine.vm);
-    const bool half = marks.seen > std::max({marks.begun, marks.settled, marks.run, marks.voided});
-    if (half && runs(state_of(machine)))
-      tasks_.spawn(end_half_begun(machine.vm, marks.seen));
+    const auto part = part_of(machine.vm);
+    if (is_half_begun(part.marks) && runs(part.machine))
+      tasks_.spawn(end_half_begun(machine.vm, part.marks.seen));
   }
 }
 
@@ -67,13 +55,11 @@ void agent::watch_half_begun() {
 /// that one was lost, and nobody goes on with it.
 void agent::give_up_unheard(vm_id vm) {
   auto marks = marks_of(vm);
-  const bool begun =
-    marks.begun == marks.seen && marks.begun > std::max({marks.settled, marks.run, marks.voided});
-  if (!begun)
+  if (!is_unheard(marks))
     return;
   marks.settled = marks.undone = marks.begun;
   if (mark(vm, marks))
-    tasks_.spawn(watch_settled());
+    tasks_.spawn(watch_settled_of(vm));
 }
 
 task<done> agent::end_half_begun(vm_id vm, epoch number) {
@@ -94,53 +80,24 @@ task<done> agent::end_half_begun(vm_id vm, epoch number) {
 /// Handovers that the machines here are in and the store does not know any more, since a partition
 /// that healed has taken their records back: made again from the marks.
 task<std::map<vm_id, handover_record>> agent::forgotten_records(
-  std::map<vm_id, handover_record> known) {
+  std::map<vm_id, handover_record> all) {
   std::map<vm_id, handover_record> forgotten;
   for (const auto& machine : machines_.list()) {
-    const auto at = known.find(machine.vm);
-    const auto number = at == known.end() ? epoch{} : at->second.number;
-    if (auto record = forgotten_by_source(machine, number))
-      forgotten.emplace(machine.vm, std::move(*record));
-    const auto marks = marks_of(machine.vm);
-    if (!runs(state_of(machine)) || marks.highest() <= number)
-      continue;
-    if (
-      at != known.end() && at->second.source == settings_.node &&
-      at->second.state == record_state::moving) {
-      // A newer epoch was begun here and left nothing in the store; its number ends the older one.
-      auto record = at->second;
-      record.number = marks.highest();
-      record.outcome = source_outcome::unpublished;
-      forgotten.emplace(machine.vm, std::move(record));
-      continue;
+    const auto vm = machine.vm;
+    const auto at = all.find(vm);
+    const auto known = at == all.end() ? std::nullopt : std::optional{at->second};
+    auto record = streamed_record(part_of(vm), known ? known->number : epoch{});
+    if (!record)
+      record = begun_record(part_of(vm), known);
+    if (!record && may_have_come(part_of(vm), known)) {
+      const auto owner = co_await store_.owner(vm);
+      if (owner && *owner)
+        record = come_record(part_of(vm), known, **owner);
     }
-    if (marks.run < marks.highest())
-      continue;
-    // What runs under a newer epoch than the store knows came from where its config is again.
-    const auto owner = co_await store_.owner(machine.vm);
-    if (owner && *owner && **owner != settings_.node)
-      forgotten.emplace(
-        machine.vm, handover_record{
-                      machine.vm,
-                      marks.run,
-                      record_state::moving,
-                      **owner,
-                      settings_.node,
-                      policy::ticket,
-                      {}});
+    if (record)
+      forgotten.emplace(vm, std::move(*record));
   }
   co_return forgotten;
-}
-
-std::optional<handover_record> agent::forgotten_by_source(
-  const machine_status& machine, epoch known) const {
-  const auto marks = marks_of(machine.vm);
-  if (
-    state_of(machine) != run_state::postmigrate || machine.number <= known ||
-    marks.streamed != machine.number || marks.target.value.empty())
-    return std::nullopt;
-  return handover_record{
-    machine.vm, machine.number, record_state::moving, settings_.node, marks.target, marks.how, {}};
 }
 
 /// Writes that were acknowledged can be taken back by a partition that heals, so what was settled
@@ -153,10 +110,8 @@ void agent::watch(const ticket& t) {
   tasks_.spawn([](agent& self, ticket of) -> task<done> {
     for (const auto pause : watch_pauses) {
       co_await self.sleep(pause);
-      const auto machine = self.machines_.find(of.vm());
-      const bool runs = machine && (self.state_of(*machine) == run_state::running ||
-                                    self.state_of(*machine) == run_state::paused);
-      if (!runs || self.marks_of(of.vm()).highest() > of.number())
+      const auto part = self.part_of(of.vm());
+      if (!runs(part.machine) || part.marks.highest() > of.number())
         break;
       for (;;) {
         const auto still = co_await self.is_still_settled(of);
@@ -179,11 +134,7 @@ task<bool> agent::is_still_settled(ticket t) {
   const auto seen = co_await look(t.vm());
   if (!seen)
     co_return true; // Nothing can be said or done without the store.
-  if (seen->record && seen->record->number > t.number())
-    co_return true;
-  if (
-    seen->owner != settings_.node || !seen->record || seen->record->number != t.number() ||
-    seen->record->state != record_state::settled)
+  if (is_taken_back(t, settings_.node, *seen))
     co_return false;
   // A lock beside a settled record is somebody else's, unless it is one that was refused and came
   // later all the same.
