@@ -1,10 +1,13 @@
 // The scenarios of scenarios/local on real QEMU, as a stranger runs them.
 #include "tests/support/run_program.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 using namespace drover::testing;
 using namespace std::chrono_literals;
@@ -32,6 +35,30 @@ played play(const std::string& name, std::vector<std::string> flags = {}) {
   CHECK(result.at("verdict") == "passed");
   CHECK(result.at("exit_code") == ended.exit_code);
   return {ended.exit_code, result};
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// The directory of a running scenario, by the agents that it has started; other runs on this
+/// machine have their own.
+std::string room_of(const running_program& program) {
+  const std::string prefix = "/tmp/drover-";
+  for (const auto pid : processes_with(prefix)) {
+    const auto about = "/proc/" + std::to_string(pid);
+    // "pid (name) state parent ...", proc(5)
+    const auto stat = content_of(about + "/stat");
+    std::istringstream fields{stat.substr(std::min(stat.rfind(')'), stat.size() - 1) + 1)};
+    std::string state;
+    pid_t parent = 0;
+    const auto line = content_of(about + "/cmdline");
+    const auto at = line.find(prefix);
+    if (fields >> state >> parent && parent == program.pid() && at != std::string::npos)
+      return line.substr(at, line.find('/', at + prefix.size()) - at);
+  }
+  return {};
 }
 
 /// What one VM's trace says of its pause and of the store.
@@ -143,12 +170,14 @@ TEST_CASE(
   running_program program{{program_path, "run", scenarios + "demo.json"}};
   REQUIRE(program.wait_until(
     [](const auto& seen) { return seen.err.find("moved, pause") != std::string::npos; }, 120s));
-  const auto processes = processes_with("/tmp/drover-");
-  CHECK_FALSE(processes.empty());
+  const auto room = room_of(program);
+  REQUIRE_FALSE(room.empty());
+  REQUIRE(std::filesystem::exists(room));
   program.signal(SIGINT);
   const auto ended = program.finish(60s);
   CHECK_FALSE(ended.timed_out);
   CHECK(ended.exit_code == 1);
   CHECK(ended.out.find("interrupted") != std::string::npos);
-  CHECK(processes_with("/tmp/drover-").empty());
+  CHECK(processes_with(room).empty());
+  CHECK_FALSE(std::filesystem::exists(room));
 }
