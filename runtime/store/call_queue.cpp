@@ -1,11 +1,13 @@
 #include "runtime/store/call_queue.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace drover {
 namespace {
@@ -29,7 +31,8 @@ struct call_queue::shared {
 
   /// With the mutex held, so that nothing is posted once the destructor has closed the queue.
   void answer(const std::shared_ptr<shared>& self, entry& which, task done) {
-    which.answered = true;
+    if (std::exchange(which.answered, true))
+      return;
     if (!closed) {
       due.erase(which.deadline);
       post([self, done = std::move(done)] {
@@ -37,6 +40,18 @@ struct call_queue::shared {
           done();
       });
     }
+  }
+
+  /// Until something changes, or the next moment at which there is something to do.
+  void wait_for_next(std::unique_lock<std::mutex>& lock, mono_time now) {
+    if (held.empty() && due.empty())
+      return changed.wait(lock);
+    auto next = mono_time::max();
+    if (!held.empty())
+      next = held.begin()->first;
+    if (!due.empty())
+      next = std::min(next, due.begin()->first);
+    changed.wait_for(lock, next - now);
   }
 
   static void work(const std::shared_ptr<shared>& self);
@@ -49,6 +64,8 @@ struct call_queue::shared {
   post_function post;
   std::deque<std::shared_ptr<entry>> waiting;
   deadlines due;
+  /// Made, and not to be answered before; in the order of their calls where they are equal.
+  std::multimap<mono_time, std::pair<std::shared_ptr<entry>, task>> held;
   int threads = 0;
   /// Also read by posted tasks, on the loop's thread, where the destructor sets it.
   std::atomic<bool> closed{false};
@@ -66,27 +83,31 @@ void call_queue::shared::work(const std::shared_ptr<shared>& self) {
       continue;
     lock.unlock();
     auto answer = next->made.run();
+    const auto not_before = next->made.not_before ? next->made.not_before() : mono_time{};
     lock.lock();
-    if (!next->answered)
+    if (not_before <= monotonic_now()) {
       self->answer(self, *next, std::move(answer));
+    } else if (!self->closed) {
+      self->held.emplace(not_before, std::pair{next, std::move(answer)});
+      self->changed.notify_all();
+    }
   }
 }
 
 void call_queue::shared::watch(const std::shared_ptr<shared>& self) {
   std::unique_lock lock(self->mutex);
   while (!self->closed) {
-    if (self->due.empty()) {
-      self->changed.wait(lock);
-      continue;
-    }
-    const auto first = self->due.begin();
     const auto now = monotonic_now();
-    if (first->first > now) {
-      self->changed.wait_for(lock, first->first - now);
-      continue;
+    if (!self->held.empty() && self->held.begin()->first <= now) {
+      auto [which, done] = std::move(self->held.begin()->second);
+      self->held.erase(self->held.begin());
+      self->answer(self, *which, std::move(done));
+    } else if (!self->due.empty() && self->due.begin()->first <= now) {
+      const auto late = self->due.begin()->second;
+      self->answer(self, *late, late->made.time_out());
+    } else {
+      self->wait_for_next(lock, now);
     }
-    const auto late = first->second;
-    self->answer(self, *late, late->made.time_out());
   }
 }
 
@@ -112,6 +133,7 @@ call_queue::~call_queue() {
   shared_->closed = true;
   shared_->waiting.clear();
   shared_->due.clear();
+  shared_->held.clear();
   shared_->changed.notify_all();
   shared_->changed.wait_for(lock, patience, [&] { return shared_->threads == 0; });
 }

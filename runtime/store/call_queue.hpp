@@ -2,7 +2,7 @@
 // one watches their deadlines. Rule: every call is answered once, by a task posted to the loop,
 // unless the queue is gone; and nobody waits for a call that hangs, not even the destructor.
 //
-//   loop --add--> [queue] --worker: run()--> post(answer) --> loop
+//   loop --add--> [queue] --worker: run()--> [held until not_before] --> post(answer) --> loop
 //                    \--watch: deadline passed--> post(timed_out) --> loop
 #pragma once
 
@@ -26,6 +26,9 @@ public:
     std::function<task()> run;
     /// On the watcher: what the loop shall run when the deadline passes first.
     std::function<task()> time_out;
+    /// On the worker, after `run`: the moment before which the answer is not given, for a store
+    /// that is slow on purpose. The next call is made meanwhile. Absent: at once.
+    std::function<mono_time()> not_before = {};
   };
 
   explicit call_queue(post_function post);

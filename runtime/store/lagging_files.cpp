@@ -5,6 +5,7 @@
 #include "runtime/store/store_checks.hpp"
 #include "runtime/store/store_log_text.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -67,6 +68,7 @@ template <class T>
 result<T> lagging_files::read(
   const std::string& what, const std::function<result<T>(store_replica&)>& job) {
   const file_call call(directory_kind::plain, file_access::read, what);
+  answer_at_ = {};
   if (const auto fresh = refresh(call); !fresh)
     return tl::unexpected(fresh.error());
   auto seen = replica();
@@ -75,11 +77,14 @@ result<T> lagging_files::read(
 
 result<done> lagging_files::write(const std::string& what, const write_job& job) {
   const file_call call(directory_kind::plain, file_access::write, what);
+  answer_at_ = {};
   const file_calls::exclusive_lock alone(file_.path());
   if (alone.failure() != 0)
     return call.failure(alone.failure(), file_.path());
   if (auto fresh = refresh(call); !fresh)
     return fresh;
+  written_at_ = std::max(written_at_, monotonic_now() + (view_.all_seen(log_) - now()));
+  answer_at_ = written_at_;
   auto seen = replica();
   return job(seen, [&](store_change change) { return append(call, std::move(change)); });
 }

@@ -10,6 +10,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/ticket.hpp"
+#include "runtime/base/time.hpp"
 #include "runtime/store/log_file.hpp"
 #include "runtime/store/pmxcfs_errors.hpp"
 #include "runtime/store/store.hpp"
@@ -59,6 +60,10 @@ public:
   result<done> drop_lock(const std::string& name, const std::string& holder);
   result<std::vector<store_lock>> read_locks(const std::string& prefix);
 
+  /// A write is answered when this node has seen all that was ordered before it: who lags pays for
+  /// it here, as with a replica that applies one message after the other.
+  mono_time answer_at() const { return answer_at_; }
+
   /// The newest state, whatever any view shows, as the files of a cluster directory: their names
   /// below it and their texts.
   result<std::map<std::string, std::string>> newest_files();
@@ -78,6 +83,8 @@ private:
 
   lagging_options options_;
   log_file file_;
+  mono_time answer_at_;  ///< of the last call
+  mono_time written_at_; ///< of the last write: no later one is answered before
   std::uint64_t offset_ = 0;
   store_log log_;
   store_view view_;

@@ -3,7 +3,8 @@
 // answers.
 //
 // `Files` has the port's calls as functions that return results, `options_type`, and
-// `static result<Files> open(const options_type&)`.
+// `static result<Files> open(const options_type&)`; it may have `mono_time answer_at()`, before
+// which the call that was made last is not answered.
 #pragma once
 
 #include "runtime/base/time.hpp"
@@ -161,7 +162,13 @@ private:
     const auto time_out = [answering, what = begun.operation, node = node_]() -> call_queue::task {
       return answering(fail(errc::timeout, what + ": the cluster directory hangs", node.value));
     };
-    queue_.add({run, time_out}, call_deadline_);
+    const auto not_before = [state = state_] {
+      if constexpr (requires(Files & files) { files.answer_at(); })
+        return state->files ? state->files->answer_at() : mono_time{};
+      else
+        return mono_time{};
+    };
+    queue_.add({run, time_out, not_before}, call_deadline_);
   }
 
   node_id node_;

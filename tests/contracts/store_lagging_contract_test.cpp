@@ -18,7 +18,7 @@ TEST_CASE("the lagging store keeps the contract when no view lags") {
 
 TEST_CASE("the lagging store keeps the contract when views lag by much more than a call takes") {
   check_store_contract(
-    lagging_clusters({milliseconds{5}, milliseconds{300}, 50'000, milliseconds{5'000}}));
+    lagging_clusters({milliseconds{2}, milliseconds{10}, 20'000, milliseconds{100}}));
 }
 
 } // namespace drover::contracts

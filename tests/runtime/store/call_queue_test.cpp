@@ -51,6 +51,24 @@ TEST_CASE("calls are answered in their order, by the loop") {
   CHECK(seen.lines == std::vector<std::string>{"a", "b", "c"});
 }
 
+TEST_CASE("an answer that is held does not hold up the calls behind it") {
+  task_loop loop;
+  journal seen;
+  call_queue queue(loop.post());
+  const auto until = monotonic_now() + milliseconds{100};
+  auto held = seen.entry("held");
+  held.not_before = [until] { return until; };
+  auto too_late = seen.entry("never");
+  too_late.not_before = [until] { return until + std::chrono::hours{1}; };
+  queue.add(std::move(held), long_deadline);
+  queue.add(std::move(too_late), milliseconds{300});
+  queue.add(seen.entry("behind"), long_deadline);
+  step_until(loop, seen, 2);
+  CHECK(monotonic_now() >= until);
+  step_until(loop, seen, 3);
+  CHECK(seen.lines == std::vector<std::string>{"behind", "held", "never late"});
+}
+
 TEST_CASE("a call that hangs is answered late, those behind it too, and then work goes on") {
   task_loop loop;
   journal seen;

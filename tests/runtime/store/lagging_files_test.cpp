@@ -68,6 +68,23 @@ TEST_CASE("what another node wrote is seen a lag later, and behind a barrier at 
   CHECK(other.newest_files()->count("nodes/n2/qemu-server/100.conf") == 1);
 }
 
+TEST_CASE("a write is answered when what was ordered before it has been seen, a read at once") {
+  const temporary_directory directory;
+  auto first = files_of(directory, n1, exactly(1h));
+  auto other = files_of(directory, n2, exactly(1h));
+  REQUIRE(first.create_config(vm, n1, "name: a\n"));
+  CHECK(first.answer_at() <= monotonic_now()); // nobody had written before
+  REQUIRE(other.barrier());
+  const auto due = other.answer_at();
+  CHECK(due > monotonic_now() + 59min);
+  CHECK(due <= monotonic_now() + 1h);
+  // The next one has nothing more to wait for, and is not answered before the first.
+  REQUIRE(other.barrier());
+  CHECK(other.answer_at() == due);
+  REQUIRE(other.read_owner(vm));
+  CHECK(other.answer_at() <= monotonic_now());
+}
+
 TEST_CASE("an entry is seen when its lag has passed since it was written") {
   const temporary_directory directory;
   const log_entry born{
