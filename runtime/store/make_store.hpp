@@ -6,6 +6,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/time.hpp"
+#include "runtime/store/etcd/etcd_client.hpp"
 #include "runtime/store/queued_store.hpp"
 #include "runtime/store/store.hpp"
 
@@ -16,12 +17,14 @@
 namespace drover {
 
 struct store_spec {
-  std::string kind = "pmxcfs"; ///< pmxcfs, lagging
-  std::filesystem::path directory;
+  std::string kind = "pmxcfs";     ///< pmxcfs, lagging, etcd
+  std::filesystem::path directory; ///< all but etcd
   node_id node;
   milliseconds call_deadline{10'000};
   milliseconds lock_expiry{120'000};
-  delay_range lag{}; ///< lagging only
+  delay_range lag{};              ///< lagging only
+  etcd::access reached;           ///< etcd only
+  std::string prefix = "/drover"; ///< etcd only: of all keys
 };
 
 /// `invalid` when the spec cannot be right; touches no file. Answers and `observe` come by `post`,

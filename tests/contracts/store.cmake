@@ -14,3 +14,9 @@ drover_test(store_sim_contract_test contracts
 drover_test(store_lagging_contract_test contracts
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_lagging_contract_test.cpp
   LINK drover_store_contract)
+
+add_library(drover_etcd_cluster STATIC ${CMAKE_CURRENT_LIST_DIR}/etcd_cluster.cpp)
+target_link_libraries(drover_etcd_cluster PUBLIC drover_store_contract)
+drover_test(store_etcd_contract_test contracts
+  SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_etcd_contract_test.cpp
+  LINK drover_etcd_cluster)

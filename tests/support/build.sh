@@ -6,15 +6,15 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export CCACHE_DIR=${CCACHE_DIR:-${HOME:-/root}/.cache/ccache}
 export LC_ALL=C.UTF-8
 
-# prometheus-cpp's CMake config asks for zlib and curl, although drover uses neither.
+# prometheus-cpp's CMake config asks for zlib, although drover does not use it.
 # shellcheck disable=SC2034
 packages_build=(g++ cmake ninja-build ccache lld pkg-config binutils libcaf-dev nlohmann-json3-dev
-  prometheus-cpp-dev zlib1g-dev libcurl4-openssl-dev catch2 libasio-dev libcli11-dev
+  prometheus-cpp-dev zlib1g-dev libcurl4-openssl-dev libssl-dev catch2 libasio-dev libcli11-dev
   libexpected-dev libfmt-dev git)
 # shellcheck disable=SC2034
 packages_run=(qemu-system-x86 procps)
 # shellcheck disable=SC2034
-packages_test=(prometheus clang-format jq spin gcc)
+packages_test=(prometheus clang-format jq spin gcc etcd-server openssl)
 
 say() { printf '%s\n' "$*"; }
 stage() { printf '\n== %s (at %s s)\n' "$*" "$SECONDS"; }
