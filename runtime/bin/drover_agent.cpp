@@ -1,6 +1,7 @@
 // drover-agent: the node side, started over the link.
 #include "runtime/agent/agent_loop.hpp"
 #include "runtime/cluster/delay_text.hpp"
+#include "runtime/store/etcd/etcd_file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -44,6 +45,27 @@ bool add_storage(const std::string& text, std::map<std::string, storage_path>& s
   return storages.emplace(text.substr(0, equals), storage).second && !path.empty();
 }
 
+result<done> set_store(const flags& f, store_spec& store) {
+  const auto colon = f.store.find(':');
+  if (colon == std::string::npos)
+    return fail(errc::invalid, "--store " + f.store + ": expected KIND:PATH, e.g. pmxcfs:/etc/pve");
+  store.kind = f.store.substr(0, colon);
+  store.directory = f.store.substr(colon + 1);
+  store.node = node_id{f.node};
+  const auto lag = parse_delay(f.store_lag);
+  if (!lag)
+    return fail(errc::invalid, "--store-lag " + f.store_lag + ": " + lag.error().what);
+  store.lag = *lag;
+  if (store.kind == "etcd") {
+    auto file = read_etcd_file(store.directory);
+    if (!file)
+      return tl::unexpected{file.error()};
+    store.reached = std::move(file->reached);
+    store.prefix = std::move(file->prefix);
+  }
+  return done{};
+}
+
 int run(const flags& f, agent_access access) {
   agent_loop_settings s;
   s.access = access;
@@ -57,16 +79,8 @@ int run(const flags& f, agent_access access) {
   for (const auto& text : f.storages)
     if (!add_storage(text, s.qemu.storages))
       return complain("--storage " + text + ": expected NAME=PATH or NAME=PATH,shared, each once");
-  const auto colon = f.store.find(':');
-  if (colon == std::string::npos)
-    return complain("--store " + f.store + ": expected KIND:PATH, e.g. pmxcfs:/etc/pve");
-  s.store.kind = f.store.substr(0, colon);
-  s.store.directory = f.store.substr(colon + 1);
-  s.store.node = s.qemu.node;
-  const auto lag = parse_delay(f.store_lag);
-  if (!lag)
-    return complain("--store-lag " + f.store_lag + ": " + lag.error().what);
-  s.store.lag = *lag;
+  if (const auto set = set_store(f, s.store); !set)
+    return complain(to_string(set.error()));
   std::error_code problem;
   std::filesystem::create_directories(f.run_dir, problem);
   if (problem)
@@ -88,7 +102,8 @@ int main(int argc, char** argv) {
   app.add_flag("--observe", observe, "only look, beside an agent that acts");
   app.add_option("--node", f.node, "this node's name")->required();
   app.add_option("--run-dir", f.run_dir, "this node's directory for sockets and marks")->required();
-  app.add_option("--store", f.store, "KIND:PATH, e.g. pmxcfs:/etc/pve")->required();
+  app.add_option("--store", f.store, "KIND:PATH, e.g. pmxcfs:/etc/pve, etcd:/etc/drover/etcd.json")
+    ->required();
   app.add_option("--store-lag", f.store_lag, "of a lagging store: 100ms, 1ms..5ms, ...");
   app.add_option("--address", f.address, "numeric address for memory streams");
   app.add_option("--qemu", f.qemu, "the QEMU program");

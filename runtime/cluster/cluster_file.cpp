@@ -51,8 +51,10 @@ delay_range read_store_lag(
 void read_store(
   wire::object_reader& root, const std::filesystem::path& directory, cluster_file& file) {
   auto from = root.object("store");
-  const auto kind = read_word(from, "kind", "pmxcfs", {"pmxcfs", "lagging"});
-  file.store = kind == "lagging" ? store_kind::lagging : store_kind::pmxcfs;
+  const auto kind = read_word(from, "kind", "pmxcfs", {"pmxcfs", "lagging", "etcd"});
+  file.store = kind == "lagging" ? store_kind::lagging
+               : kind == "etcd"  ? store_kind::etcd
+                                 : store_kind::pmxcfs;
   file.store_path = read_path(from, "path", directory);
   file.store_lag = read_store_lag(from, "lag", file);
   from.refuse_unknown();
@@ -120,7 +122,15 @@ void read_programs(
 } // namespace
 
 std::string_view to_string(store_kind kind) {
-  return kind == store_kind::lagging ? "lagging" : "pmxcfs";
+  switch (kind) {
+  case store_kind::pmxcfs:
+    return "pmxcfs";
+  case store_kind::lagging:
+    return "lagging";
+  case store_kind::etcd:
+    return "etcd";
+  }
+  return "unknown";
 }
 
 result<cluster_file> parse_cluster_file(

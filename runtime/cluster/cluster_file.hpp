@@ -23,6 +23,7 @@ enum class link_kind : std::uint8_t {
 enum class store_kind : std::uint8_t {
   pmxcfs,  ///< a directory in Proxmox VE's layout: /etc/pve, or a plain one
   lagging, ///< a log shared by the agents of one machine, whose views lag on purpose
+  etcd,    ///< an etcd cluster, for hosts without Proxmox VE
 };
 
 struct cluster_node {
@@ -46,8 +47,9 @@ struct cluster_storage {
 struct cluster_file {
   std::string name;
   store_kind store = store_kind::pmxcfs;
-  std::filesystem::path store_path; ///< absolute
-  delay_range store_lag{};          ///< of a lagging store
+  /// Absolute. Of etcd: the file on each node that tells how it is reached.
+  std::filesystem::path store_path;
+  delay_range store_lag{}; ///< of a lagging store
   std::map<node_id, cluster_node> nodes;
   cluster_limits limits;
   std::map<std::string, cluster_storage> storages;
@@ -57,7 +59,7 @@ struct cluster_file {
   std::string qemu = "qemu-system-x86_64"; ///< a name is searched in PATH
 };
 
-/// "pmxcfs", "lagging".
+/// "pmxcfs", "lagging", "etcd".
 std::string_view to_string(store_kind kind);
 
 /// Longest name of a socket in a run directory, and what a socket's path may be long (sun_path).

@@ -41,6 +41,8 @@ std::map<std::string, std::string> files_below(const std::filesystem::path& stor
 
 result<done> local_store::create_configs(
   const node_id& node, const std::map<vm_id, std::string>& texts) const {
+  if (cluster_.store == store_kind::etcd)
+    return fail(errc::invalid, "a scenario has a store of its own, and none on etcd");
   if (cluster_.store == store_kind::lagging)
     return create_all<lagging_files>({cluster_.store_path, node, {}, lock_expiry}, texts);
   return create_all<pmxcfs_files>({cluster_.store_path, node, lock_expiry, std::nullopt}, texts);

@@ -13,7 +13,10 @@ namespace drover::testing {
 
 using namespace std::chrono_literals;
 
-lab::lab(const std::vector<lab_vm>& vms) : vms_(vms) {
+lab::lab(const std::vector<lab_vm>& vms) : lab(vms, {{"path", "store"}}, {}) {}
+
+lab::lab(const std::vector<lab_vm>& vms, const nlohmann::json& store, const config_writer& write)
+  : vms_(vms) {
   prctl(PR_SET_CHILD_SUBREAPER, 1); // QEMUs outlive their agents and are reaped here.
   nlohmann::json nodes;
   for (const std::string node : {"n1", "n2", "n3"}) {
@@ -23,7 +26,7 @@ lab::lab(const std::vector<lab_vm>& vms) : vms_(vms) {
   }
   std::filesystem::create_directories(directory() / "beats");
   std::ofstream{cluster_file()} << nlohmann::json{
-    {"name", "lab"}, {"store", {{"path", "store"}}}, {"nodes", nodes}, {"accel", "tcg"}};
+    {"name", "lab"}, {"store", store}, {"nodes", nodes}, {"accel", "tcg"}};
   auto opened = beacon_watcher::open(directory() / "beats");
   REQUIRE(opened);
   beacons_ = std::move(*opened);
@@ -40,7 +43,10 @@ lab::lab(const std::vector<lab_vm>& vms) : vms_(vms) {
     REQUIRE(text);
     if (vm.migrate_speed_mb > 0)
       *text += "migrate_speed: " + std::to_string(vm.migrate_speed_mb) + "\n";
-    std::ofstream{config_path(vm.node, vm.number)} << *text;
+    if (write)
+      write(vm, *text);
+    else
+      std::ofstream{config_path(vm.node, vm.number)} << *text;
   }
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/guest/beacon_watcher.hpp"
 #include "tests/support/run_program.hpp"
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -22,8 +23,12 @@ struct lab_vm {
 
 class lab {
 public:
-  /// Nodes n1, n2, n3 of 1 GiB each.
+  /// Puts the configs where the store has them; absent: into the directory "store" of the lab.
+  using config_writer = std::function<void(const lab_vm& vm, const std::string& text)>;
+
+  /// Nodes n1, n2, n3 of 1 GiB each. `store` is the cluster file's.
   explicit lab(const std::vector<lab_vm>& vms);
+  lab(const std::vector<lab_vm>& vms, const nlohmann::json& store, const config_writer& write);
   ~lab();
 
   std::vector<std::string> command(std::vector<std::string> words) const;
