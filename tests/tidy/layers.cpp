@@ -38,6 +38,7 @@ const std::vector<layer>& layers() {
     {"runtime/base", {}, {}},
     {"runtime/wire", {"runtime/base"}, {"nlohmann"}},
     {"runtime/link", {"runtime/base", "runtime/wire"}, {"asio"}},
+    {"runtime/link/ssh", {"runtime/base", "runtime/wire", "runtime/link"}, {"asio", "libssh2.h"}},
     {"runtime/store", {"runtime/base", "runtime/wire"}, {"nlohmann", "asio"}},
     {"runtime/hypervisor", {"runtime/base", "runtime/wire", "runtime/store"}, {"nlohmann", "asio"}},
     {"runtime/agent", node_parts, {"nlohmann", "asio"}},
