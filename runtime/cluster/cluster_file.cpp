@@ -21,8 +21,8 @@ bool is_address(const std::string& text) {
          inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
 }
 
-/// The run directories that are taken already, and by whom.
-using taken_places = std::map<std::filesystem::path, std::string>;
+/// The run directories that are taken already, by host (empty = this machine), and by whom.
+using taken_places = std::map<std::pair<std::string, std::filesystem::path>, std::string>;
 
 void read_run_dir(
   wire::object_reader& from, const std::filesystem::path& directory, taken_places& taken,
@@ -36,7 +36,9 @@ void read_run_dir(
       "run_dir", "is " + std::to_string(length) + " bytes long (" + node.run_dir.string() +
                    "), at most " + std::to_string(run_dir_max) +
                    " leave room for the sockets in it");
-  if (const auto [place, is_new] = taken.emplace(node.run_dir, node.node.value); !is_new)
+  if (const auto [place, is_new] =
+        taken.emplace(std::pair{node.place.host, node.run_dir}, node.node.value);
+      !is_new)
     from.refuse("run_dir", "is node " + place->second + "'s already; each node needs its own");
 }
 
@@ -60,6 +62,39 @@ void read_store(
   from.refuse_unknown();
 }
 
+/// How the node is reached: `process` or `ssh`, the cluster's where the node says nothing.
+link_kind read_link_kind(wire::object_reader& from, link_kind usual) {
+  const std::string word = usual == link_kind::ssh ? "ssh" : "process";
+  return read_word(from, "link", word, {"process", "ssh"}) == "ssh" ? link_kind::ssh
+                                                                    : link_kind::process;
+}
+
+void read_link(
+  wire::object_reader& from, const std::filesystem::path& directory, const cluster_file& file,
+  cluster_node& node) {
+  node.link = read_link_kind(from, file.link);
+  if (node.link == link_kind::ssh)
+    node.place = read_ssh_place(from, node.node.value, file.ssh, directory);
+  else
+    refuse_ssh_fields(from);
+}
+
+/// Other machines cannot reach a loopback address, so a node over ssh has none by default.
+void read_migration_address(wire::object_reader& from, cluster_node& node) {
+  if (node.link == link_kind::ssh && is_address(node.place.host))
+    node.migration_address = node.place.host;
+  else if (node.link == link_kind::ssh && !from.look("migration_address"))
+    from.refuse(
+      "migration_address",
+      "is missing: the numeric address at which the other nodes reach this one, because its host "
+      "is a name");
+  node.migration_address = from.optional("migration_address", node.migration_address);
+  if (!is_address(node.migration_address))
+    from.refuse(
+      "migration_address",
+      "expected a numeric address like \"192.0.2.7\", found \"" + node.migration_address + "\"");
+}
+
 cluster_node read_node(
   wire::object_reader& from, const std::string& name, const std::filesystem::path& directory,
   const cluster_file& file, taken_places& taken) {
@@ -67,7 +102,7 @@ cluster_node read_node(
   node.node = node_id{name};
   if (const auto why_not = node_name_objection(name); !why_not.empty())
     from.refuse("", why_not);
-  read_word(from, "link", "process", {"process"});
+  read_link(from, directory, file, node);
   read_run_dir(from, directory, taken, node);
   node.memory_bytes = read_byte_size(from, "memory");
   node.reserve_bytes = read_byte_size(from, "reserve", 0);
@@ -75,11 +110,7 @@ cluster_node read_node(
     from.refuse("memory", "a node needs memory for guests");
   if (node.reserve_bytes >= node.memory_bytes)
     from.refuse("reserve", "leaves no memory for guests");
-  node.migration_address = from.optional("migration_address", node.migration_address);
-  if (!is_address(node.migration_address))
-    from.refuse(
-      "migration_address",
-      "expected a numeric address like \"192.0.2.7\", found \"" + node.migration_address + "\"");
+  read_migration_address(from, node);
   node.limits = read_node_limits(from, file.limits);
   node.store_lag = read_store_lag(from, "store_lag", file);
   return node;
@@ -145,6 +176,8 @@ result<cluster_file> parse_cluster_file(
     root.refuse("name", "must not be empty");
   read_store(root, directory, file);
   file.limits = read_cluster_limits(root);
+  file.link = read_link_kind(root, file.link);
+  file.ssh = read_ssh_settings(root, directory);
   read_nodes(root, directory, file);
   read_storages(root, directory, file);
   read_programs(root, directory, file);

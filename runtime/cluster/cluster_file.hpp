@@ -7,6 +7,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/cluster/limits.hpp"
+#include "runtime/cluster/ssh_fields.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +19,7 @@ namespace drover {
 
 enum class link_kind : std::uint8_t {
   process, ///< the agent is a child process on this machine
+  ssh,     ///< the agent is a command on another machine
 };
 
 enum class store_kind : std::uint8_t {
@@ -29,6 +31,7 @@ enum class store_kind : std::uint8_t {
 struct cluster_node {
   node_id node;
   link_kind link = link_kind::process;
+  ssh_place place;                 ///< of the link ssh
   std::filesystem::path run_dir;   ///< absolute; this node's alone
   std::uint64_t memory_bytes = 0;  ///< for guests and host
   std::uint64_t reserve_bytes = 0; ///< of it, for the host
@@ -54,8 +57,10 @@ struct cluster_file {
   cluster_limits limits;
   std::map<std::string, cluster_storage> storages;
   std::string accel = "auto"; ///< auto, tcg, kvm
-  /// drover-agent; empty = beside the running program.
+  /// drover-agent of process links; empty = beside the running program.
   std::filesystem::path agent;
+  link_kind link = link_kind::process;     ///< of nodes that say nothing else
+  ssh_settings ssh;                        ///< of the links ssh
   std::string qemu = "qemu-system-x86_64"; ///< a name is searched in PATH
 };
 

@@ -158,8 +158,8 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
      "lab.json: /nodes/n1/memory: expected a size with its unit (B, K, M, G, T), like 2G or 512M"},
     {"/nodes/n1/memory", "\"0B\"", "lab.json: /nodes/n1/memory: a node needs memory for guests"},
     {"/nodes/n1/reserve", "\"16G\"", "lab.json: /nodes/n1/reserve: leaves no memory for guests"},
-    {"/nodes/n1/link", "\"ssh\"",
-     "lab.json: /nodes/n1/link: expected one of process, found \"ssh\""},
+    {"/nodes/n1/link", "\"rsh\"",
+     "lab.json: /nodes/n1/link: expected one of process, ssh, found \"rsh\""},
     {"/nodes/n1/run_dir", "null", "lab.json: /nodes/n1/run_dir: is missing"},
     {"/nodes/n2/run_dir", "\"/home/lab/run/n1/\"",
      "lab.json: /nodes/n2/run_dir: is node n1's already; each node needs its own"},
@@ -174,8 +174,8 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
     {"/nodes/n1/limits/windows", "1",
      "lab.json: /nodes/n1/limits/windows: unknown field; known here: inbound, prepare, streams"},
     {"/nodes/n1/memroy", "\"1G\"",
-     "lab.json: /nodes/n1/memroy: unknown field; known here: limits, link, memory, "
-     "migration_address, reserve, run_dir, store_lag"},
+     "lab.json: /nodes/n1/memroy: unknown field; known here: agent, host, identity_file, limits, "
+     "link, memory, migration_address, port, reserve, run_dir, store_lag, user"},
     {"/nodes/bad_name", R"({"run_dir": "r", "memory": "1G"})",
      "lab.json: /nodes/bad_name: a node's name has 1 to 63 letters, digits and inner hyphens, like "
      "a host's name"},
@@ -195,8 +195,8 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
     {"/accel", "\"hvf\"", "lab.json: /accel: expected one of auto, tcg, kvm, found \"hvf\""},
     {"/qemu", "\"\"", "lab.json: /qemu: expected a path"},
     {"/agnet", "\"x\"",
-     "lab.json: /agnet: unknown field; known here: accel, agent, limits, name, nodes, qemu, "
-     "storages, store"},
+     "lab.json: /agnet: unknown field; known here: accel, agent, limits, link, name, nodes, "
+     "qemu, ssh, storages, store"},
   };
   for (const auto& f : faults) {
     INFO(f.pointer << " = " << f.value);
