@@ -1,10 +1,14 @@
 // drover-agent: the node side, started over the link.
 #include "runtime/agent/agent_loop.hpp"
 #include "runtime/cluster/delay_text.hpp"
+#include "runtime/readiness/asked_words.hpp"
+#include "runtime/readiness/node_probe.hpp"
 #include "runtime/store/etcd/etcd_file.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -66,6 +70,17 @@ result<done> set_store(const flags& f, store_spec& store) {
   return done{};
 }
 
+/// Tells what the node lacks; false when an agent could not even run there.
+bool report_readiness(const flags& f) {
+  const auto report =
+    probe_node({f.node, f.run_dir, f.store.substr(f.store.find(':') + 1), f.address, f.qemu});
+  std::printf("%s\n", to_line(report).c_str());
+  std::fflush(stdout);
+  return std::all_of(report.items.begin(), report.items.end(), [](const readiness_item& one) {
+    return one.ok || (one.name != "run_dir" && one.name != "store");
+  });
+}
+
 int run(const flags& f, agent_access access) {
   agent_loop_settings s;
   s.access = access;
@@ -96,10 +111,17 @@ int main(int argc, char** argv) {
   CLI::App app{"The node side of drover; started by drover over the link.", "drover-agent"};
   flags f;
   bool observe = false;
+  bool check = false;
+  bool as_asked = false;
   app.set_version_flag("--version", "drover-agent " DROVER_VERSION);
   bool stdio = false;
   app.add_flag("--stdio", stdio, "serve standard input and output")->required();
   app.add_flag("--observe", observe, "only look, beside an agent that acts");
+  app.add_flag("--check", check, "first tell what this node lacks; only look then");
+  app.add_flag(
+    "--as-asked", as_asked,
+    "for a forced command in authorized_keys: --observe and --check are taken from the command "
+    "that was asked for over SSH, and nothing else of it");
   app.add_option("--node", f.node, "this node's name")->required();
   app.add_option("--run-dir", f.run_dir, "this node's directory for sockets and marks")->required();
   app.add_option("--store", f.store, "KIND:PATH, e.g. pmxcfs:/etc/pve, etcd:/etc/drover/etcd.json")
@@ -118,5 +140,12 @@ int main(int argc, char** argv) {
       return app.exit(e);
     return complain(std::string{e.what()} + "; see drover-agent --help");
   }
-  return run(f, observe ? agent_access::observe : agent_access::control);
+  if (const char* original = std::getenv("SSH_ORIGINAL_COMMAND"); as_asked && original != nullptr) {
+    const auto asked = read_asked_words(original);
+    observe = observe || asked.observe;
+    check = check || asked.check;
+  }
+  if (check && !report_readiness(f))
+    return 0;
+  return run(f, observe || check ? agent_access::observe : agent_access::control);
 }

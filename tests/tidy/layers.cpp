@@ -42,6 +42,7 @@ const std::vector<layer>& layers() {
     {"runtime/store", {"runtime/base", "runtime/wire"}, {"nlohmann", "asio"}},
     {"runtime/hypervisor", {"runtime/base", "runtime/wire", "runtime/store"}, {"nlohmann", "asio"}},
     {"runtime/agent", node_parts, {"nlohmann", "asio"}},
+    {"runtime/readiness", node_parts, {"nlohmann"}},
     {"runtime/guest", {"runtime/base"}, {}},
     {"runtime/cluster", {"runtime/base", "runtime/wire"}, {"nlohmann"}},
     {"actors", actor_project, {"nlohmann", "fmt"}},
