@@ -48,4 +48,11 @@ std::vector<std::string> agent_command(
   return argv;
 }
 
+std::vector<std::string> agent_check_command(
+  const std::filesystem::path& agent, const cluster_file& cluster, const cluster_node& node) {
+  auto argv = agent_command(agent, cluster, node, fleet_access::observe);
+  argv.emplace_back("--check");
+  return argv;
+}
+
 } // namespace drover

@@ -4,6 +4,8 @@
 #include "runtime/program/fleet.hpp"
 #include "runtime/program/interrupts.hpp"
 #include "runtime/program/limits.hpp"
+#include "runtime/program/node_check.hpp"
+#include "runtime/program/node_trust.hpp"
 #include "runtime/program/observers.hpp"
 #include "runtime/program/planning.hpp"
 #include "runtime/program/run_result.hpp"
@@ -218,6 +220,27 @@ int carry_out(const options& o, const evacuate_options& c) {
   if (const auto url = w->watching->metrics_url(); !url.empty())
     std::fprintf(stderr, "drover: metrics at %s\n", url.c_str());
   return move(o, *w, signals, *p, c.node);
+}
+
+// -- preparing nodes -----------------------------------------------------------------------------
+
+int carry_out(const options& o, const node_trust_options& c) {
+  const auto cluster = read_cluster_file(o.cluster_file);
+  if (!cluster)
+    return complain(cluster.error());
+  const auto ended = trust_node(*cluster, c, o.out);
+  return ended ? as_int(outcome_code::all_moved) : complain(ended.error());
+}
+
+int carry_out(const options& o, const node_check_options& c) {
+  const auto cluster = read_cluster_file(o.cluster_file);
+  if (!cluster)
+    return complain(cluster.error());
+  const auto checked = check_nodes(*cluster, c.nodes, login_help_of_program());
+  if (!checked)
+    return complain(checked.error());
+  print(o.out == output_format::json ? readiness_json(*checked) : readiness_table(*checked));
+  return as_int(all_ready(*checked) ? outcome_code::all_moved : outcome_code::usage_or_internal);
 }
 
 int carry_out(const options& o, const version_options&) {

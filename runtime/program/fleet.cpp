@@ -1,7 +1,6 @@
 #include "runtime/program/fleet.hpp"
 
-#include "runtime/link/process_link.hpp"
-#include "runtime/program/agent_command.hpp"
+#include "runtime/program/node_links.hpp"
 
 #include <array>
 #include <caf/scoped_actor.hpp>
@@ -30,10 +29,10 @@ result<wire::reply_body> no_owner() { return fail(errc::bug, "the node's owner d
 } // namespace
 
 struct fleet::parts {
-  parts(caf::actor_system_config& c, surroundings s) : system(c), around(std::move(s)) {}
+  parts(caf::actor_system_config& c, surroundings s, node_links l)
+    : links(std::move(l)), system(c), around(std::move(s)) {}
 
-  std::shared_ptr<link_loop> loop = std::make_shared<link_loop>();
-  std::map<node_id, std::shared_ptr<process_link>> links;
+  node_links links;
   caf::actor_system system;
   surroundings around;
   std::string controller;
@@ -56,11 +55,15 @@ struct configured {
 
 result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_settings settings) {
   static configured actors;
-  auto agent = agent_program(cluster);
-  if (!agent)
-    return tl::unexpected(agent.error());
-  auto p =
-    std::make_unique<parts>(actors.config, surroundings{settings.trace, [] { return wall_now(); }});
+  link_needs needs;
+  needs.access = settings.access;
+  needs.agent_log_dir = settings.agent_log_dir;
+  needs.trace = settings.trace;
+  auto links = node_links::of(cluster, needs);
+  if (!links)
+    return tl::unexpected(links.error());
+  auto p = std::make_unique<parts>(
+    actors.config, surroundings{settings.trace, [] { return wall_now(); }}, std::move(*links));
   p->controller = controller_name();
   tree_settings tree;
   tree.controller = p->controller;
@@ -68,15 +71,9 @@ result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_se
   tree.cluster_max = cluster.limits.cluster;
   tree.windows_max = cluster.limits.windows;
   tree.around = p->around;
-  for (const auto& [id, node] : cluster.nodes) {
-    process_link_settings child;
-    child.argv = agent_command(*agent, cluster, node, settings.access);
-    if (!settings.agent_log_dir.empty())
-      child.log_path = settings.agent_log_dir / (id.value + ".agent.log");
-    auto way = std::make_shared<process_link>(p->loop, std::move(child));
-    p->links[id] = way;
-    tree.nodes[id] = {way, node.limits.prepare, node.limits.inbound, node.limits.streams};
-  }
+  for (const auto& [id, node] : cluster.nodes)
+    tree.nodes[id] = {
+      p->links.at(id), node.limits.prepare, node.limits.inbound, node.limits.streams};
   p->tree = spawn_actor_tree(p->system, tree);
   return std::unique_ptr<fleet>{new fleet{std::move(p)}};
 }
@@ -180,10 +177,7 @@ void fleet::cancel(const std::string& reason) {
 }
 
 std::optional<pid_t> fleet::agent_pid(const node_id& node) const {
-  const auto link = parts_->links.find(node);
-  if (link == parts_->links.end() || link->second->pid() == 0)
-    return std::nullopt;
-  return link->second->pid();
+  return parts_->links.agent_pid(node);
 }
 
 const std::string& fleet::controller() const { return parts_->controller; }

@@ -5,6 +5,7 @@
 #include "actors/actor_tree.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/cluster_file.hpp"
+#include "runtime/program/fleet_access.hpp"
 #include "runtime/wire/message.hpp"
 
 #include <cstdint>
@@ -18,13 +19,6 @@
 #include <vector>
 
 namespace drover {
-
-enum class fleet_access : std::uint8_t {
-  /// Agents that act; one at a time per node.
-  control,
-  /// Agents that only look; beside one that acts.
-  observe,
-};
 
 struct fleet_settings {
   fleet_access access = fleet_access::control;

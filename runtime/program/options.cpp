@@ -22,6 +22,8 @@ struct raw_options {
   std::uint32_t prepare_max = 0;
   bool dry_run = false;
   std::string metrics;
+  std::vector<std::string> nodes;
+  bool yes = false;
   run_flags play;
 };
 
@@ -39,6 +41,9 @@ struct commands {
   CLI::App* migrate;
   CLI::App* evacuate;
   CLI::App* run;
+  CLI::App* node;
+  CLI::App* node_trust;
+  CLI::App* node_check;
   CLI::App* version;
 };
 
@@ -75,6 +80,16 @@ void add_globals(CLI::App& app, raw_options& raw) {
   app.add_option("--trace", raw.trace_file, "write the typed trace as NDJSON")->type_name("FILE");
 }
 
+void add_node_commands(CLI::App& app, raw_options& raw, commands& c) {
+  c.node = app.add_subcommand("node", "prepare nodes on other machines");
+  c.node->require_subcommand(1);
+  c.node_trust = c.node->add_subcommand("trust", "note a node's host key in known_hosts");
+  c.node_trust->add_option("NODE", raw.node, "the node")->required();
+  c.node_trust->add_flag("--yes", raw.yes, "note it without asking");
+  c.node_check = c.node->add_subcommand("check", "what nodes lack, and what mends it");
+  c.node_check->add_option("NODE", raw.nodes, "these nodes only");
+}
+
 commands add_commands(CLI::App& app, raw_options& raw) {
   commands c{};
   c.status = app.add_subcommand("status", "nodes, VMs and what is unfinished");
@@ -108,6 +123,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.evacuate->add_option("--metrics", raw.metrics, "expose Prometheus metrics at HOST:PORT");
   c.run = app.add_subcommand("run", "play a scenario, or a folder of them, and judge it");
   add_run_flags(*c.run, raw.play);
+  add_node_commands(app, raw, c);
   c.version = app.add_subcommand("version", "print the version");
   return c;
 }
@@ -161,6 +177,10 @@ options options_of(const raw_options& raw, const commands& c) {
       raw.metrics};
   else if (c.run->parsed())
     o.command = run_options_of(raw.play);
+  else if (c.node_trust->parsed())
+    o.command = node_trust_options{*node, raw.yes};
+  else if (c.node_check->parsed())
+    o.command = node_check_options{nodes_of(raw.nodes)};
   else
     o.command = version_options{};
   return o;

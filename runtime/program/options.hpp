@@ -83,6 +83,17 @@ struct run_options {
   }
 };
 
+/// Notes the host key of a node in known_hosts.
+struct node_trust_options {
+  node_id node;
+  bool yes = false; ///< without asking
+};
+
+/// What the nodes lack.
+struct node_check_options {
+  std::vector<node_id> nodes; ///< empty = all
+};
+
 struct version_options {};
 
 struct options {
@@ -91,7 +102,8 @@ struct options {
   std::string trace_file; ///< empty = none
   std::variant<
     status_options, vm_start_options, vm_stop_options, vm_list_options, plan_options,
-    migrate_options, evacuate_options, run_options, version_options>
+    migrate_options, evacuate_options, run_options, node_trust_options, node_check_options,
+    version_options>
     command;
 };
 

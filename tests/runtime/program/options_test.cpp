@@ -51,6 +51,14 @@ TEST_CASE("the other commands are read", "[options]") {
   CHECK_FALSE(command_of<vm_list_options>({"--cluster", "c", "vm", "list"}).node);
   CHECK(command_of<plan_options>({"--cluster", "c", "plan", "n1"}).to.empty());
   CHECK(command_of<run_options>({"run", "s.json", "--keep", "d"}).keep == "d");
+  const auto trust = command_of<node_trust_options>({"--cluster", "c", "node", "trust", "n1"});
+  CHECK(trust.node == node_id{"n1"});
+  CHECK_FALSE(trust.yes);
+  CHECK(command_of<node_trust_options>({"--cluster", "c", "node", "trust", "n1", "--yes"}).yes);
+  CHECK(command_of<node_check_options>({"--cluster", "c", "node", "check"}).nodes.empty());
+  CHECK(
+    command_of<node_check_options>({"--cluster", "c", "node", "check", "n1", "n2"}).nodes.size() ==
+    2);
   command_of<version_options>({"version"});
 }
 
