@@ -1,5 +1,6 @@
 #include "runtime/scenario/local_world.hpp"
 
+#include "runtime/program/agent_command.hpp"
 #include "runtime/scenario/local_store.hpp"
 #include "runtime/scenario/rescue_socket.hpp"
 #include "runtime/scenario/room_processes.hpp"
@@ -66,12 +67,31 @@ result<std::unique_ptr<local_world>> local_world::open(
   if (!beacons)
     return tl::unexpected(beacons.error());
   world->beacons_ = std::move(*beacons);
+  if (scenario.link == link_kind::ssh)
+    if (auto hosts = world->open_hosts(); !hosts)
+      return tl::unexpected<error>(hosts.error());
   auto nodes =
     fleet::open(world->cluster_, {fleet_access::control, std::move(trace), *room / "logs"});
   if (!nodes)
     return tl::unexpected(nodes.error());
   world->nodes_ = std::move(*nodes);
   return world;
+}
+
+result<done> local_world::open_hosts() {
+  const auto agent = agent_program(cluster_);
+  if (!agent)
+    return tl::unexpected<error>(agent.error());
+  std::map<node_id, host_login> logins;
+  for (const auto& [id, node] : scenario_.nodes)
+    logins.emplace(id, node.login);
+  auto hosts = ssh_hosts::open(room_, logins);
+  if (!hosts)
+    return tl::unexpected<error>(hosts.error());
+  hosts_ = std::move(*hosts);
+  hosts_->reach(cluster_, *agent);
+  std::fprintf(stderr, "drover: %s\n", hosts_->how().c_str());
+  return done{};
 }
 
 result<done> local_world::start(const std::function<bool()>& stop) {
@@ -176,7 +196,10 @@ result<done> local_world::kill_qemu(vm_id vm, stream_role role) {
 }
 
 result<done> local_world::kill_agent(const node_id& node) {
-  const auto pid = nodes_->agent_pid(node);
+  auto pid = nodes_->agent_pid(node);
+  if (!pid && hosts_)
+    pid = process_running(
+      cluster_.nodes.at(node).place.agent, cluster_.nodes.at(node).run_dir.string());
   if (!pid || kill(*pid, SIGKILL) != 0)
     return fail(errc::refused, "no agent runs for " + node.value);
   return done{};
@@ -220,6 +243,8 @@ std::vector<std::string> local_world::close() {
   nodes_.reset();
   if (!keep_.empty())
     keep_files();
+  if (hosts_)
+    left = hosts_->close();
   for (const auto pid : end_processes_of(room_))
     left.push_back("process " + std::to_string(pid));
   if (beacons_)

@@ -7,6 +7,7 @@
 #include "runtime/hypervisor/run_files.hpp"
 #include "runtime/program/fleet.hpp"
 #include "runtime/scenario/scenario_file.hpp"
+#include "runtime/scenario/ssh_hosts.hpp"
 
 #include <filesystem>
 #include <map>
@@ -42,6 +43,8 @@ public:
   /// SIGKILL to the QEMU from which this VM leaves; `refused` where none does.
   result<done> kill_source_qemu(vm_id vm);
   result<done> kill_agent(const node_id& node);
+  /// Null where the links are processes.
+  ssh_hosts* hosts() { return hosts_.get(); }
 
   /// The store's files and the QEMUs' pids; two of them compared tell what was touched.
   std::map<std::string, std::string> snapshot() const;
@@ -54,6 +57,7 @@ private:
 
   /// SIGKILL to the VM's QEMU with this part in the newest stream.
   result<done> kill_qemu(vm_id vm, stream_role role);
+  result<done> open_hosts();
   result<done> create_vms();
   result<done> start_vms(const std::function<bool()>& stop);
   result<done> pause_vms();
@@ -64,6 +68,7 @@ private:
   std::filesystem::path room_;
   cluster_file cluster_;
   std::unique_ptr<beacon_watcher> beacons_;
+  std::unique_ptr<ssh_hosts> hosts_; ///< null where the links are processes
   std::unique_ptr<fleet> nodes_;
 };
 

@@ -1,5 +1,6 @@
 #include "runtime/scenario/room_processes.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -39,6 +40,16 @@ std::vector<pid_t> processes_of(const std::filesystem::path& room) {
       found.push_back(pid);
   }
   return found;
+}
+
+std::optional<pid_t> process_running(
+  const std::filesystem::path& program, const std::string& text) {
+  std::optional<pid_t> newest;
+  std::error_code ignored;
+  for (const auto pid : processes_of(text))
+    if (std::filesystem::equivalent("/proc/" + std::to_string(pid) + "/exe", program, ignored))
+      newest = std::max(newest.value_or(0), pid);
+  return newest;
 }
 
 std::vector<pid_t> end_processes_of(const std::filesystem::path& room) {

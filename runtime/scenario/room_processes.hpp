@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -13,6 +15,9 @@ void adopt_orphans();
 
 /// All but the calling process.
 std::vector<pid_t> processes_of(const std::filesystem::path& room);
+
+/// The newest process that runs `program` with `text` in its command line.
+std::optional<pid_t> process_running(const std::filesystem::path& program, const std::string& text);
 
 /// SIGKILL to all of them, again and again until none is left; those left after some seconds.
 std::vector<pid_t> end_processes_of(const std::filesystem::path& room);

@@ -184,6 +184,12 @@ constexpr std::array<verb_reader, std::variant_size_v<action::any>> verbs{{
   {"stall_streams", read_span_of_node<action::stall_streams>},
 }};
 
+/// What the local world can do to links that are real logins.
+bool is_over_ssh(const action::any& what) {
+  return std::holds_alternative<action::cut_link>(what) ||
+         std::holds_alternative<action::half_open_link>(what);
+}
+
 void read_verb(wire::object_reader& from, scenario_file& scenario, scenario_action& action) {
   std::string known;
   const verb_reader* found = nullptr;
@@ -200,7 +206,7 @@ void read_verb(wire::object_reader& from, scenario_file& scenario, scenario_acti
   if (!found)
     return from.refuse("", "an action needs one of " + known);
   action.what = found->read(from, scenario);
-  if (!is_local(action.what))
+  if (!is_local(action.what) && !(scenario.link == link_kind::ssh && is_over_ssh(action.what)))
     mark_sim_only(scenario, from, found->field);
 }
 

@@ -2,6 +2,8 @@
 #include "runtime/cluster/delay_text.hpp"
 #include "runtime/scenario/scenario_parts.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace drover {
 namespace {
 
@@ -27,8 +29,16 @@ void read_store(wire::object_reader& cluster, scenario_file& scenario) {
 }
 
 void read_link(wire::object_reader& cluster, scenario_file& scenario) {
-  if (!cluster.look("link"))
+  const auto* field = cluster.look("link");
+  if (field == nullptr)
     return;
+  if (field->is_string()) {
+    if (read_word(cluster, "link", "process", {"process", "ssh"}) != "ssh")
+      return;
+    scenario.link = link_kind::ssh;
+    scenario.local_only = cluster.path() + "/link";
+    return;
+  }
   mark_sim_only(scenario, cluster, "link");
   auto from = cluster.object("link");
   scenario.link_latency = read_delay(from, "latency", scenario.link_latency);
@@ -45,6 +55,15 @@ void read_stream(wire::object_reader& cluster, scenario_file& scenario) {
   from.refuse_unknown();
 }
 
+host_login read_login(wire::object_reader& from, const scenario_file& scenario) {
+  const auto word = read_word(from, "login", "usual", {"usual", "wrong_key", "changed_host_key"});
+  if (word != "usual" && scenario.link != link_kind::ssh)
+    from.refuse("login", "only with /cluster/link \"ssh\" is there a login");
+  return word == "wrong_key"          ? host_login::wrong_key
+         : word == "changed_host_key" ? host_login::changed_host_key
+                                      : host_login::usual;
+}
+
 scenario_node read_node(wire::object_reader& from, scenario_file& scenario) {
   scenario_node node;
   node.memory_bytes = read_byte_size(from, "memory");
@@ -52,6 +71,7 @@ scenario_node read_node(wire::object_reader& from, scenario_file& scenario) {
   if (node.memory_bytes <= node.reserve_bytes)
     from.refuse("memory", "leaves no memory for guests");
   node.limits = read_node_limits(from, scenario.limits);
+  node.login = read_login(from, scenario);
   if (from.look("store_lag"))
     node.store_lag = read_delay(from, "store_lag", {});
   if (from.look("link_latency")) {

@@ -23,6 +23,14 @@ void read_head(wire::object_reader& root, scenario_file& scenario) {
     mark_sim_only(scenario, root, "repeat_until_settled");
 }
 
+/// No world can do all that the scenario asks for.
+void refuse_worldless(wire::object_reader& root, const scenario_file& scenario) {
+  if (root.good() && scenario.worlds.empty())
+    root.refuse(
+      "", scenario.local_only + " is for the local world only, " + scenario.sim_only +
+            " for the simulated one only");
+}
+
 } // namespace
 
 void mark_sim_only(
@@ -33,9 +41,11 @@ void mark_sim_only(
 
 void read_scenario_worlds(wire::object_reader& root, scenario_file& scenario) {
   if (!root.look("worlds")) {
-    scenario.worlds = {world_kind::sim};
+    if (scenario.local_only.empty())
+      scenario.worlds.insert(world_kind::sim);
     if (scenario.sim_only.empty())
       scenario.worlds.insert(world_kind::local);
+    refuse_worldless(root, scenario);
     return;
   }
   for (const auto& word : root.required<std::vector<std::string>>("worlds")) {
@@ -50,6 +60,9 @@ void read_scenario_worlds(wire::object_reader& root, scenario_file& scenario) {
   if (scenario.worlds.contains(world_kind::local) && !scenario.sim_only.empty())
     root.refuse(
       "worlds", "the local world cannot play this scenario, because of " + scenario.sim_only);
+  if (scenario.worlds.contains(world_kind::sim) && !scenario.local_only.empty())
+    root.refuse(
+      "worlds", "the simulated world cannot play this scenario, because of " + scenario.local_only);
 }
 
 result<scenario_file> parse_scenario_file(std::string_view text, const std::string& origin) {

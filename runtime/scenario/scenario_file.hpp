@@ -26,10 +26,18 @@
 
 namespace drover {
 
+/// How a host with an sshd of its own takes drover's login.
+enum class host_login : std::uint8_t {
+  usual,
+  wrong_key,        ///< drover's key is not among those that may log in
+  changed_host_key, ///< known_hosts knows the host by another key
+};
+
 struct scenario_node {
   std::uint64_t memory_bytes = 0;
   std::uint64_t reserve_bytes = 0;
   node_limits limits;
+  host_login login = host_login::usual;    ///< local world over ssh only
   std::optional<delay_range> store_lag;    ///< the cluster's where absent
   std::optional<delay_range> link_latency; ///< the cluster's where absent; simulated world only
 };
@@ -88,6 +96,10 @@ struct scenario_file {
   std::set<world_kind> worlds; ///< in which it can be played; never empty
   /// Path of the first field that only the simulated world knows; empty = there is none.
   std::string sim_only;
+  /// Path of the first field that only the local world knows; empty = there is none.
+  std::string local_only;
+  /// How the local world reaches its nodes.
+  link_kind link = link_kind::process;
   std::vector<scenario_vms> vms; ///< empty where `random` draws them
   std::vector<scenario_action> actions;
   std::optional<scenario_random> random;

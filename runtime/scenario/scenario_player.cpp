@@ -1,6 +1,7 @@
 #include "runtime/scenario/scenario_player.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace drover {
 namespace {
@@ -104,6 +105,30 @@ void scenario_player::carry_out(const action::cancel&) {
   world_->nodes().cancel("cancelled by the scenario");
 }
 
+void scenario_player::carry_out(const action::cut_link& a) {
+  break_link(a.verb, a.node, a.span, &ssh_hosts::cut);
+}
+
+void scenario_player::carry_out(const action::half_open_link& a) {
+  break_link(a.verb, a.node, a.span, &ssh_hosts::stall);
+}
+
+void scenario_player::break_link(
+  const char* verb, const node_id& node, milliseconds span,
+  result<done> (ssh_hosts::*how)(const node_id&)) {
+  auto* hosts = world_->hosts();
+  if (hosts == nullptr)
+    return complain(std::string{verb} + " is not possible where links are processes");
+  watching_.trace()->take({wall_now(), scenario_acted{verb, node.value}});
+  if (auto broken = (hosts->*how)(node); !broken)
+    complain(to_string(broken.error()));
+  heals_.push_back(std::async(std::launch::async, [this, hosts, node, span] {
+    std::this_thread::sleep_for(span);
+    if (auto healed = hosts->restore(node); !healed)
+      complain(to_string(healed.error()));
+  }));
+}
+
 /// Runs beside the other actions, as a command in another terminal would.
 void scenario_player::depart(const departure& what, const std::optional<node_id>& cordon) {
   watching_.trace()->take(
@@ -167,6 +192,8 @@ void scenario_player::complain(std::string mishap) {
 }
 
 scenario_verdict scenario_player::conclude(const std::map<std::string, std::string>& before) {
+  for (const auto& heal : heals_)
+    heal.wait();
   played_scenario played;
   played.result = combined(ended_);
   if (!interrupted()) {

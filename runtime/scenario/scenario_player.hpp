@@ -37,11 +37,17 @@ private:
   void carry_out(const action::kill_source_qemu& a);
   void carry_out(const action::kill_agent& a);
   void carry_out(const action::cancel& a);
+  void carry_out(const action::cut_link& a);
+  void carry_out(const action::half_open_link& a);
   /// What the local world cannot do is refused before anything is started.
   template <class Other>
   void carry_out(const Other& a) {
     complain(std::string{a.verb} + " is not possible in the local world");
   }
+  /// Breaks the link now and has it healed after `span`, beside the other actions.
+  void break_link(
+    const char* verb, const node_id& node, milliseconds span,
+    result<done> (ssh_hosts::*how)(const node_id&));
   void depart(const departure& what, const std::optional<node_id>& cordon);
   run_result move(const departure& what, const std::optional<node_id>& cordon);
   void wait_for_runs(mono_time until);
@@ -59,6 +65,7 @@ private:
   std::unique_ptr<local_world> world_;
   std::vector<std::future<run_result>> runs_;
   std::vector<run_result> ended_;
+  std::vector<std::future<void>> heals_; ///< links that are broken for a while
   std::mutex mishaps_mutex_;
   std::vector<std::string> mishaps_;
 };

@@ -113,6 +113,8 @@ std::string objection_to(const scenario_file& scenario, world_kind world) {
   const auto file = scenario.path.string();
   if (world == world_kind::local && !scenario.sim_only.empty())
     return fmt::format("{}: {}: only the simulated world can do this", file, scenario.sim_only);
+  if (world == world_kind::sim && !scenario.local_only.empty())
+    return fmt::format("{}: {}: only the local world can do this", file, scenario.local_only);
   return fmt::format(
     "{}: /worlds: it is not meant to be played in the {} world", file, to_string(world));
 }
