@@ -5,10 +5,11 @@
 #include "runtime/program/planning.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 
 namespace drover {
@@ -19,9 +20,11 @@ bool is_confirmed() {
     "Is this the node's own? It prints it with: ssh-keygen -lf "
     "/etc/ssh/ssh_host_ed25519_key.pub\nNote it? [y/N] ",
     stderr);
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
+  std::array<char, 8> answer{};
+  if (std::fgets(answer.data(), answer.size(), stdin) == nullptr)
+    return false;
+  const std::string_view word{answer.data()};
+  return word == "y\n" || word == "Y\n" || word == "yes\n";
 }
 
 /// Nothing that stands in the file has to do with this key: the question is a new one.
