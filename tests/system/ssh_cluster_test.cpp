@@ -3,6 +3,7 @@
 #include "tests/support/run_program.hpp"
 #include "tests/system/ssh_lab.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <map>
