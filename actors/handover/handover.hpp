@@ -16,6 +16,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/policy.hpp"
+#include "runtime/base/stream_kind.hpp"
 #include "runtime/base/time.hpp"
 #include "runtime/base/trace.hpp"
 #include "runtime/wire/message.hpp"
@@ -100,6 +101,7 @@ struct migration_order {
   std::string controller; ///< for the record, for people
   std::uint64_t memory_bytes = 0;
   std::uint32_t attempts_max = 3;
+  stream_kind kind = stream_kind::tls;
 };
 
 /// The two sets of permits, each taken all or nothing.

@@ -212,7 +212,7 @@ wire::request_body handover::body_of(step what) const {
   const ticket& t = *ticket_;
   switch (what) {
   case step::receive:
-    return wire::receive{t, source_->config, source_->facts, source_->was_paused};
+    return wire::receive{t, source_->config, source_->facts, source_->was_paused, order_.kind};
   case step::stream:
     return wire::stream{
       t,
@@ -221,7 +221,8 @@ wire::request_body handover::body_of(step what) const {
       door_->token,
       source_->bandwidth_bytes_per_s,
       ladder_.limit_ms(),
-      door_->boot_id};
+      door_->boot_id,
+      door_->key};
   case step::source_outcome:
   case step::target_outcome:
     return wire::await_outcome{{t}};

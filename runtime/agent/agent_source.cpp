@@ -219,7 +219,7 @@ task<agent::answered> agent::handle(wire::stream asked, mono_time) {
     co_return tl::unexpected{saved.error()};
   if (facts.stream == stream_phase::none)
     stopped_.erase(asked.evidence.vm());
-  const listening door{asked.host, asked.port, asked.token};
+  const listening door{asked.host, asked.port, asked.token, asked.key};
   const stream_limits limits{asked.bandwidth_bytes_per_s, asked.downtime_limit_ms};
   const auto begun =
     co_await machine_.stream(asked.evidence.vm(), asked.evidence.number(), door, limits);

@@ -79,12 +79,13 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
   marks.barrier = t.number();
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return tl::unexpected{saved.error()};
-  const auto door = co_await machine_.open_door(t.vm(), t.number());
+  const auto door = co_await machine_.open_door(t.vm(), t.number(), asked.kind);
   if (!door)
     co_return tl::unexpected{door.error()};
   if (auto open = still_open(t); !open)
     co_return tl::unexpected{open.error()};
-  co_return wire::stream_offer{door->host, door->port, door->token, *waited, settings_.boot_id};
+  co_return wire::stream_offer{door->host, door->port,        door->token,
+                               *waited,    settings_.boot_id, door->key};
 }
 
 result<done> agent::still_open(const ticket& t) const {

@@ -90,14 +90,17 @@ public:
   pending<machine_status> receive(vm_id vm, epoch number, const std::string& config) {
     return ask<machine_status>([&](auto a) { port_.receive(vm, number, config, std::move(a)); });
   }
-  pending<listening> open_door(vm_id vm, epoch number) {
-    return ask<listening>([&](auto a) { port_.open_door(vm, number, std::move(a)); });
+  pending<listening> open_door(vm_id vm, epoch number, stream_kind kind) {
+    return ask<listening>([&](auto a) { port_.open_door(vm, number, kind, std::move(a)); });
   }
   pending<done> stream(vm_id vm, epoch number, const listening& door, const stream_limits& limits) {
     return ask<done>([&](auto a) { port_.stream(vm, number, door, limits, std::move(a)); });
   }
   pending<done> set_downtime_limit(vm_id vm, std::uint32_t limit_ms) {
     return ask<done>([&](auto a) { port_.set_downtime_limit(vm, limit_ms, std::move(a)); });
+  }
+  pending<done> set_bandwidth(vm_id vm, std::uint64_t bytes_per_s) {
+    return ask<done>([&](auto a) { port_.set_bandwidth(vm, bytes_per_s, std::move(a)); });
   }
   pending<done> cancel_stream(vm_id vm, epoch number) {
     return ask<done>([&](auto a) { port_.cancel_stream(vm, number, std::move(a)); });

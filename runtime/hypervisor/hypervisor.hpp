@@ -14,6 +14,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include "runtime/base/stream_kind.hpp"
 #include "runtime/base/time.hpp"
 #include "runtime/store/store.hpp"
 #include "runtime/wire/message.hpp"
@@ -47,11 +48,14 @@ struct stream_figures {
   std::uint32_t expected_downtime_ms = 0;
 };
 
-/// Where a receiving QEMU's agent listens.
+/// Where a receiving QEMU's agent listens, and the secrets of the one stream that it waits for.
 struct listening {
   std::string host;
   std::uint16_t port = 0;
   std::string token;
+  /// The pre-shared key in hexadecimal digits, valid for this VM and this epoch only; empty = the
+  /// stream comes in the clear.
+  std::string key{};
 };
 
 /// How a running VM differs from others that matter for a move; from the config it was started
@@ -110,16 +114,20 @@ public:
     vm_id vm, epoch number, const std::string& config, callback<machine_status> answer) = 0;
   /// Target: opens the one-time door for the stream of a receiving QEMU. The first connection that
   /// brings the token gets in, strangers are closed. It stays open as long as that QEMU waits,
-  /// since the stream may wait long for its turn; asked again, the old door closes.
-  virtual void open_door(vm_id vm, epoch number, callback<listening> answer) = 0;
+  /// since the stream may wait long for its turn; asked again, the old door closes. A new key is
+  /// made for every door of an encrypted stream; `refused` where this QEMU cannot encrypt.
+  virtual void open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) = 0;
   /// Source: connects to the door, hands the connection to QEMU and starts the stream. Answered
   /// when QEMU has begun; asked again under the same number while it streams or has ended: success.
   /// `retry` and `refused`: nothing was streamed, and the stream has ended as failed right after
-  /// that answer; asked again, it begins anew.
+  /// that answer; asked again, it begins anew. What fails once the connection stands, a wrong key
+  /// say, is the stream's end too, and the VM runs on.
   virtual void stream(
     vm_id vm, epoch number, const listening& door, const stream_limits& limits,
     callback<done> answer) = 0;
   virtual void set_downtime_limit(vm_id vm, std::uint32_t limit_ms, callback<done> answer) = 0;
+  /// Source: of a stream under way; 0 = unlimited. The switchover goes as fast as it can.
+  virtual void set_bandwidth(vm_id vm, std::uint64_t bytes_per_s, callback<done> answer) = 0;
   /// Source, before the switchover only: `refused` when the vCPUs have stopped already.
   virtual void cancel_stream(vm_id vm, epoch number, callback<done> answer) = 0;
   /// The final state of the stream under `number`, when it has one (also after `attach`).

@@ -232,9 +232,11 @@ void qemu_hypervisor::kill(vm_id vm, callback<done> answer) {
   driver_->host->answer_later<done>(std::move(answer), done{});
 }
 
-void qemu_hypervisor::open_door(vm_id vm, epoch number, callback<listening> answer) {
-  driver_->with(
-    vm, std::move(answer), [number](auto& m, auto a) { m.open_door(number, std::move(a)); });
+void qemu_hypervisor::open_door(
+  vm_id vm, epoch number, stream_kind kind, callback<listening> answer) {
+  driver_->with(vm, std::move(answer), [number, kind](auto& m, auto a) {
+    m.open_door(number, kind, std::move(a));
+  });
 }
 
 void qemu_hypervisor::stream(
@@ -247,6 +249,12 @@ void qemu_hypervisor::stream(
 void qemu_hypervisor::set_downtime_limit(vm_id vm, std::uint32_t limit_ms, callback<done> answer) {
   driver_->with(vm, std::move(answer), [limit_ms](auto& m, auto a) {
     m.set_downtime_limit(limit_ms, std::move(a));
+  });
+}
+
+void qemu_hypervisor::set_bandwidth(vm_id vm, std::uint64_t bytes_per_s, callback<done> answer) {
+  driver_->with(vm, std::move(answer), [bytes_per_s](auto& m, auto a) {
+    m.set_bandwidth(bytes_per_s, std::move(a));
   });
 }
 

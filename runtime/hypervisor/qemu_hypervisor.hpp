@@ -32,11 +32,12 @@ public:
   void kill(vm_id vm, callback<done> answer) override;
   void receive(
     vm_id vm, epoch number, const std::string& config, callback<machine_status> answer) override;
-  void open_door(vm_id vm, epoch number, callback<listening> answer) override;
+  void open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) override;
   void stream(
     vm_id vm, epoch number, const listening& door, const stream_limits& limits,
     callback<done> answer) override;
   void set_downtime_limit(vm_id vm, std::uint32_t limit_ms, callback<done> answer) override;
+  void set_bandwidth(vm_id vm, std::uint64_t bytes_per_s, callback<done> answer) override;
   void cancel_stream(vm_id vm, epoch number, callback<done> answer) override;
   std::optional<wire::outcome> stream_outcome(vm_id vm, epoch number) const override;
   void resume(vm_id vm, callback<wall_time> answer) override;

@@ -167,6 +167,7 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
   }
   self->process_ = std::move(*process);
   self->mark_ = self->files_.read_stream();
+  self->has_key_ = true;
   self->known_ = std::move(known);
   if (observes)
     self->ask_rescue();

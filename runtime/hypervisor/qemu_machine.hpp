@@ -54,10 +54,11 @@ public:
   void quit(callback<done> answer);
   void kill(callback<done> answer);
 
-  void open_door(epoch number, callback<listening> answer);
+  void open_door(epoch number, stream_kind kind, callback<listening> answer);
   void stream(
     epoch number, const listening& door, const stream_limits& limits, callback<done> answer);
   void set_downtime_limit(std::uint32_t limit_ms, callback<done> answer);
+  void set_bandwidth(std::uint64_t bytes_per_s, callback<done> answer);
   void cancel_stream(epoch number, callback<done> answer);
   void resume(callback<wall_time> answer);
 
@@ -91,9 +92,12 @@ private:
   void retry_cont(const error& refused, int attempts_left);
 
   // Streams: qemu_machine_stream.cpp, qemu_machine_stream_end.cpp.
-  void set_up_stream(const stream_limits& limits, std::uint64_t attempt);
+  void set_up_stream(const stream_limits& limits, const std::string& key, std::uint64_t attempt);
   void connected(std::uint64_t attempt, result<unique_fd> connection);
   void admitted(result<unique_fd> connection);
+  void key_given(
+    const std::shared_ptr<stream_door>& door, const listening& here, const result<done>& given,
+    const callback<listening>& answer);
   void stream_failed_to_begin(std::uint64_t attempt, const error& why);
   void begin_if_ready();
   void answer_stream(const result<done>& value);
@@ -104,6 +108,11 @@ private:
   void arm_progress();
   void close_stream();
   void learn_stream(const nlohmann::json& migration);
+
+  // Keys: qemu_machine_key.cpp.
+  static nlohmann::json key_parameters(const std::string& key);
+  void give_key(epoch number, const std::string& key, callback<done> answer);
+  void forget_key();
 
   // Events: qemu_machine_events.cpp.
   void take_event(const qmp_event& event);
@@ -139,6 +148,8 @@ private:
   stream_phase stream_phase_ = stream_phase::none;
   std::uint64_t attempt_ = 0; ///< tells the answers of an earlier attempt to stream apart
   bool parameters_set_ = false;
+  std::uint64_t keys_given_ = 0;
+  bool has_key_ = false; ///< QEMU may hold a key; of one that was found again, nobody knows
   unique_fd connection_; ///< stands, and waits for the parameters
   std::shared_ptr<stream_knock> knock_;
   std::shared_ptr<stream_door> door_;

@@ -56,6 +56,9 @@ void qemu_machine::take_resume(wall_time at) {
   answer_all<wall_time>(resume_answers_, at);
   if (host_->is_open && host_->events != nullptr)
     host_->events->on_resumed(vm_, at);
+  // Not in the pause, which is over now.
+  if (stream_phase_ == stream_phase::ended)
+    forget_key();
 }
 
 void qemu_machine::take_migration(const std::string& status, wall_time at) {
@@ -72,6 +75,8 @@ void qemu_machine::take_migration(const std::string& status, wall_time at) {
     end_failed(at);
   } else if (status == "cancelled") {
     end_stream(wire::stream_end::cancelled, "the stream was cancelled", at);
+  } else if (status == "active" && mark_.role == stream_role::target) {
+    files_.remove_key();
   } else if (status == "device") {
     stopped_ = true;
   }

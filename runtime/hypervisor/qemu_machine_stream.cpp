@@ -1,5 +1,6 @@
 // How a stream begins: the door on the target, the knock on the source; and how it is called off.
 #include "runtime/hypervisor/qemu_machine.hpp"
+#include "runtime/hypervisor/stream_key.hpp"
 
 #include <fcntl.h>
 #include <utility>
@@ -28,7 +29,7 @@ error of_vm(errc code, std::string what, vm_id vm) {
 
 // -- target: the door ----------------------------------------------------------------------------
 
-void qemu_machine::open_door(epoch number, callback<listening> answer) {
+void qemu_machine::open_door(epoch number, stream_kind kind, callback<listening> answer) {
   const auto refuse = [&](errc code, const char* what) {
     host_->answer_later<listening>(std::move(answer), tl::unexpected(of_vm(code, what, vm_)));
   };
@@ -40,17 +41,38 @@ void qemu_machine::open_door(epoch number, callback<listening> answer) {
     return refuse(errc::refused, "its stream has come in already");
   if (door_)
     door_->close();
-  auto token = make_token();
-  const auto& address = host_->settings.migration_address;
+  listening here{
+    host_->settings.migration_address, 0, make_secret(),
+    kind == stream_kind::tls ? make_secret() : std::string{}};
   auto door = stream_door::open(
-    host_->loop, address, token, [weak = weak_from_this()](result<unique_fd> connection) {
+    host_->loop, here.host, here.token, [weak = weak_from_this()](result<unique_fd> connection) {
       if (const auto self = weak.lock())
         self->admitted(std::move(connection));
     });
   if (!door)
     return host_->answer_later<listening>(std::move(answer), tl::unexpected(door.error()));
   door_ = std::move(*door);
-  host_->answer_later<listening>(std::move(answer), listening{address, door_->port(), token});
+  here.port = door_->port();
+  give_key(
+    number, here.key,
+    [weak = weak_from_this(), mine = door_, here, answer](const result<done>& given) {
+      if (const auto self = weak.lock())
+        self->key_given(mine, here, given, answer);
+    });
+}
+
+void qemu_machine::key_given(
+  const std::shared_ptr<stream_door>& door, const listening& here, const result<done>& given,
+  const callback<listening>& answer) {
+  if (!given) {
+    door->close();
+    if (door_ == door)
+      door_.reset();
+    return answer(tl::unexpected(given.error()));
+  }
+  call("migrate-set-parameters", key_parameters(here.key), [here, answer](const result<json>& set) {
+    answer(set ? result<listening>(here) : tl::unexpected(set.error()));
+  });
 }
 
 void qemu_machine::admitted(result<unique_fd> connection) {
@@ -95,6 +117,8 @@ void qemu_machine::stream(
     mark_.role == stream_role::target &&
     !(outcome_ && outcome_->end == wire::stream_end::completed))
     return refuse(errc::refused, "it has not received its own stream yet");
+  if (auto usable = door.key.empty() ? result<void>{} : check_key(door.key); !usable)
+    return host_->answer_later<done>(std::move(answer), tl::unexpected(usable.error()));
   const stream_mark mark{number, stream_role::source};
   if (auto written = files_.write_stream(mark); !written)
     return host_->answer_later<done>(std::move(answer), tl::unexpected(written.error()));
@@ -115,10 +139,11 @@ void qemu_machine::stream(
       if (const auto self = weak.lock())
         self->connected(attempt, std::move(connection));
     });
-  set_up_stream(limits, attempt);
+  set_up_stream(limits, door.key, attempt);
 }
 
-void qemu_machine::set_up_stream(const stream_limits& limits, std::uint64_t attempt) {
+void qemu_machine::set_up_stream(
+  const stream_limits& limits, const std::string& key, std::uint64_t attempt) {
   parameters_set_ = false;
   json capabilities = json::array();
   for (const auto* name : {"events", "return-path"})
@@ -128,6 +153,10 @@ void qemu_machine::set_up_stream(const stream_limits& limits, std::uint64_t atte
     if (const auto self = weak.lock())
       self->stream_failed_to_begin(attempt, why);
   };
+  give_key(mark_.number, key, [failed](const result<done>& given) {
+    if (!given)
+      failed(given.error());
+  });
   call(
     "migrate-set-capabilities", {{"capabilities", std::move(capabilities)}},
     [failed](const result<json>& set) {
@@ -136,10 +165,11 @@ void qemu_machine::set_up_stream(const stream_limits& limits, std::uint64_t atte
     });
   const auto bandwidth = limits.bandwidth_bytes_per_s;
   const auto downtime = limits.downtime_limit_ms;
+  json parameters = key_parameters(key);
+  parameters["max-bandwidth"] = bandwidth == 0 ? bandwidth_unlimited : bandwidth;
+  parameters["downtime-limit"] = downtime == 0 ? downtime_limit_default_ms : downtime;
   call(
-    "migrate-set-parameters",
-    {{"max-bandwidth", bandwidth == 0 ? bandwidth_unlimited : bandwidth},
-     {"downtime-limit", downtime == 0 ? downtime_limit_default_ms : downtime}},
+    "migrate-set-parameters", parameters,
     [failed, attempt, weak = weak_from_this()](const result<json>& set) {
       if (!set)
         return failed(set.error());
@@ -206,6 +236,15 @@ void qemu_machine::answer_stream(const result<done>& value) {
 void qemu_machine::set_downtime_limit(std::uint32_t limit_ms, callback<done> answer) {
   call(
     "migrate-set-parameters", {{"downtime-limit", limit_ms}},
+    [answer = std::move(answer)](const result<json>& set) {
+      answer(set ? result<done>(done{}) : tl::unexpected(set.error()));
+    });
+}
+
+void qemu_machine::set_bandwidth(std::uint64_t bytes_per_s, callback<done> answer) {
+  call(
+    "migrate-set-parameters",
+    {{"max-bandwidth", bytes_per_s == 0 ? bandwidth_unlimited : bytes_per_s}},
     [answer = std::move(answer)](const result<json>& set) {
       answer(set ? result<done>(done{}) : tl::unexpected(set.error()));
     });

@@ -62,6 +62,10 @@ void qemu_machine::end_stream(
     end == wire::stream_end::completed
       ? result<done>(tl::unexpected(of_vm(errc::refused, "the stream was complete first", vm_)))
       : result<done>(done{}));
+  if (end == wire::stream_end::completed)
+    files_.remove_key();
+  else if (phase_ == phase::up)
+    forget_key();
   // The final figures, after everybody who waits in the pause was told.
   if (is_source && end == wire::stream_end::completed && phase_ == phase::up)
     ask_figures();
@@ -136,6 +140,9 @@ void qemu_machine::learn_stream(const json& migration) {
   };
   if (migration.is_object())
     take_figures(migration);
+  // In `setup` the target's QEMU may read its key any moment; it tells when it has.
+  if (mark_.role == stream_role::source || told("status") != "setup")
+    files_.remove_key();
   switch (judge_adopted(mark_.role, run_state_, told("status"))) {
   case adopted_stream::none:
     stream_phase_ = stream_phase::none;

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <sys/stat.h>
 
 namespace drover {
 
@@ -19,6 +20,18 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t log_tail_bytes = 2048;
+
+/// RFC 7919's ffdhe2048. A server without a group makes a prime of its own, for 5 to 13 s on QEMU's
+/// main loop; handshakes of these two ends agree on an elliptic curve and use neither.
+constexpr const char* known_group = R"(-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+)";
 
 result<std::string> read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -107,7 +120,28 @@ result<void> run_files::write_stream(const stream_mark& mark) const {
   return write_file(stream(), text.dump() + "\n");
 }
 
+result<void> run_files::write_key(
+  key_end end, const std::string& identity, const std::string& key) const {
+  const auto dir = key_dir();
+  // Left by somebody with another umask, or a link to elsewhere: ours is made anew.
+  remove_key();
+  if (::mkdir(dir.c_str(), 0700) != 0)
+    return fail(
+      errc::refused, std::string("cannot make the key's directory: ") + std::strerror(errno),
+      dir.native());
+  if (end == key_end::server)
+    if (auto written = write_file(dir / "dh-params.pem", known_group); !written)
+      return written;
+  return write_file(dir / "keys.psk", identity + ":" + key + "\n");
+}
+
+void run_files::remove_key() const {
+  std::error_code ignored;
+  fs::remove_all(key_dir(), ignored);
+}
+
 void run_files::remove_all(log_file kind) const {
+  remove_key();
   std::error_code ignored;
   for (const auto& path : {pid(), control(), rescue(), started(), stream(), agent()})
     fs::remove(path, ignored);

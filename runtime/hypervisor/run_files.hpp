@@ -7,6 +7,7 @@
 //   100.rescue   control socket that is free when the other one hangs
 //   100.started  the config as it was started, pinned
 //   100.stream   {"number": 7, "role": "source"}: the last handover it took part in
+//   100.tls      keys.psk, the key of a stream: there from `receive` to the handshake at most
 //   100.log      what QEMU wrote to its standard output and error
 //   100.serial0  the socket of `serial0: socket`; 100.qga the guest agent's
 #pragma once
@@ -25,6 +26,9 @@ namespace drover {
 
 enum class stream_role : std::uint8_t { none, source, target };
 
+/// As TLS sees the two QEMUs: the target is the server.
+enum class key_end : std::uint8_t { client, server };
+
 struct stream_mark {
   epoch number;
   stream_role role = stream_role::none;
@@ -41,6 +45,7 @@ public:
   std::filesystem::path rescue() const { return base_ + ".rescue"; }
   std::filesystem::path started() const { return base_ + ".started"; }
   std::filesystem::path stream() const { return base_ + ".stream"; }
+  std::filesystem::path key_dir() const { return base_ + ".tls"; }
   std::filesystem::path log() const { return base_ + ".log"; }
   std::filesystem::path serial(std::uint32_t n) const {
     return base_ + ".serial" + std::to_string(n);
@@ -57,6 +62,10 @@ public:
   result<void> write_pid(pid_t pid) const;
   result<void> write_started(const std::string& config) const;
   result<void> write_stream(const stream_mark& mark) const;
+
+  /// QEMU's file of pre-shared keys with this one in it, for this user's eyes only.
+  result<void> write_key(key_end end, const std::string& identity, const std::string& key) const;
+  void remove_key() const;
 
   enum class log_file : std::uint8_t { keep, remove };
   void remove_all(log_file log) const;

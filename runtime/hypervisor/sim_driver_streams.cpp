@@ -37,7 +37,7 @@ sim_driver::progress sim_driver::stream_progress(const machine& m) const {
 
 // -- target --------------------------------------------------------------------------------------
 
-void sim_driver::open_door(vm_id vm, epoch number, callback<listening> answer) {
+void sim_driver::open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) {
   const auto refuse = [&](error why) {
     say<listening>(std::move(answer), tl::unexpected(std::move(why)));
   };
@@ -50,7 +50,7 @@ void sim_driver::open_door(vm_id vm, epoch number, callback<listening> answer) {
     return refuse(of_vm(errc::conflict, "no QEMU receives under this epoch here", vm));
   if (m->qemu->was_reached)
     return refuse(of_vm(errc::refused, "its stream has come in already", vm));
-  say<listening>(std::move(answer), park_->open_door(m->qemu));
+  say<listening>(std::move(answer), park_->open_door(m->qemu, kind));
 }
 
 // -- source --------------------------------------------------------------------------------------
@@ -154,6 +154,18 @@ void sim_driver::set_downtime_limit(vm_id vm, std::uint32_t limit_ms, callback<d
     if (m->qemu->is_gone)
       return answer(tl::unexpected(of_vm(errc::lost, "QEMU is gone", m->qemu->vm)));
     park_->set_downtime_limit(m->qemu, limit_ms);
+    answer(done{});
+  });
+}
+
+void sim_driver::set_bandwidth(vm_id vm, std::uint64_t bytes_per_s, callback<done> answer) {
+  const auto m = known(vm);
+  if (!m)
+    return say<done>(std::move(answer), tl::unexpected(not_here(vm)));
+  later(park_->command_time(node_), [this, m, bytes_per_s, answer = std::move(answer)] {
+    if (m->qemu->is_gone)
+      return answer(tl::unexpected(of_vm(errc::lost, "QEMU is gone", m->qemu->vm)));
+    park_->set_bandwidth(m->qemu, bytes_per_s);
     answer(done{});
   });
 }

@@ -55,7 +55,7 @@ public:
   void resume(const sim_qemu_ptr& qemu);
 
   // -- streams -----------------------------------------------------------------------------------
-  listening open_door(const sim_qemu_ptr& target);
+  listening open_door(const sim_qemu_ptr& target, stream_kind kind);
   enum class visit : std::uint8_t { nobody_opens, turned_away, admitted };
   visit knock(const listening& door, const std::string& token) const;
   /// The door lets it in and closes; nothing is sent before `begin`. Precondition: admitted.
@@ -67,6 +67,7 @@ public:
   bool begin(const sim_qemu_ptr& source);
   sim_stream_ptr stream_of(const sim_qemu_ptr& qemu) const;
   void set_downtime_limit(const sim_qemu_ptr& qemu, std::uint32_t limit_ms);
+  void set_bandwidth(const sim_qemu_ptr& qemu, std::uint64_t bytes_per_s);
   /// Before the switchover only.
   void cancel(const sim_qemu_ptr& source);
   void cut_streams(const node_id& node);
@@ -77,6 +78,7 @@ private:
   struct doorway {
     sim_qemu_ptr target;
     std::string token;
+    std::string key;
   };
   struct node_part {
     explicit node_part(luck l) : chance(l) {}
@@ -128,6 +130,7 @@ private:
   void lose_end(const sim_stream_ptr& stream, const sim_qemu_ptr& gone, const std::string& how);
   void break_both(const sim_stream_ptr& stream, const std::string& why);
   void far_end_notices(const sim_stream_ptr& stream);
+  void fail_handshake(const sim_stream_ptr& stream);
   void fail_source(const sim_stream_ptr& stream, const std::string& why);
   void end_target(const sim_qemu_ptr& target, const std::string& why);
 

@@ -8,6 +8,7 @@
 //   | source dies              | -                             | exits, or stays if loaded  |
 //   | cut                      | failed, runs on               | exits                      |
 //   | cut, last byte was there | failed, runs on               | loads, and waits for ever  |
+//   | another key              | failed, runs on               | waits on, for nobody       |
 //   | cancel                   | cancelled, runs on            | exits                      |
 //   | stall                    | nothing is told until it ends | the same                   |
 #include "runtime/hypervisor/sim_park.hpp"
@@ -56,6 +57,12 @@ void sim_park::break_both(const sim_stream_ptr& stream, const std::string& why) 
   fail_source(stream, why);
   if (!stream->source_left)
     end_target(target, "the stream ended early");
+}
+
+void sim_park::fail_handshake(const sim_stream_ptr& stream) {
+  if (stream->handshake == sim_handshake::not_understood)
+    return break_both(stream, "the other end does not encrypt");
+  fail_source(stream, "TLS handshake failed");
 }
 
 void sim_park::fail_source(const sim_stream_ptr& stream, const std::string& why) {

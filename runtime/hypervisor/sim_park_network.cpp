@@ -44,6 +44,14 @@ void sim_park::leave_network(const sim_stream_ptr& stream) {
   share_anew(*stream);
 }
 
+void sim_park::set_bandwidth(const sim_qemu_ptr& qemu, std::uint64_t bytes_per_s) {
+  const auto stream = stream_of(qemu);
+  if (!stream || stream->source != qemu)
+    return;
+  stream->bandwidth_most = bytes_per_s;
+  share_anew(*stream);
+}
+
 void sim_park::share_anew(const sim_stream& changed) {
   for (const auto* node : {&changed.source->node, &changed.target->node})
     for (const auto id : at(*node).streams) {

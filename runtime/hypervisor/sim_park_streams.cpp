@@ -29,7 +29,7 @@ std::string hex(std::uint64_t number) {
 
 // -- the door ------------------------------------------------------------------------------------
 
-listening sim_park::open_door(const sim_qemu_ptr& target) {
+listening sim_park::open_door(const sim_qemu_ptr& target, stream_kind kind) {
   auto& part = at(target->node);
   std::erase_if(part.doors, [&](const auto& one) { return one.second.target == target; });
   auto& port = part.last_port;
@@ -40,8 +40,10 @@ listening sim_park::open_door(const sim_qemu_ptr& target) {
   std::string token;
   for (int word = 0; word < 4; ++word)
     token += hex(token_chance_.next());
-  part.doors[port] = {target, token};
-  return {target->node.value, port, token};
+  // A secret of its own, but nobody guesses in this world: the key needs no luck of its own.
+  const auto key = kind == stream_kind::tls ? std::string{token.rbegin(), token.rend()} : "";
+  part.doors[port] = {target, token, key};
+  return {target->node.value, port, token, key};
 }
 
 sim_park::visit sim_park::knock(const listening& door, const std::string& token) const {
@@ -57,8 +59,11 @@ void sim_park::connect(
   const auto found = doors.find(door.port);
   DROVER_CHECK(found != doors.end(), "a stream goes in by a door that is open");
   const auto target = found->second.target;
-  doors.erase(found);
   auto stream = std::make_shared<sim_stream>();
+  if (found->second.key != door.key || target->number != source->number)
+    stream->handshake =
+      found->second.key.empty() ? sim_handshake::not_understood : sim_handshake::turned_away;
+  doors.erase(found);
   stream->id = ++last_stream_;
   stream->number = source->number;
   stream->source = source;
@@ -97,6 +102,12 @@ bool sim_park::begin(const sim_qemu_ptr& source) {
   if (!mismatch.at_once.empty()) {
     after(command_time(source->node), stream, [why = mismatch.at_once](auto& self, auto& still) {
       self.break_both(still, why);
+    });
+    return true;
+  }
+  if (stream->handshake != sim_handshake::agreed) {
+    after(command_time(source->node), stream, [](auto& self, auto& still) {
+      self.fail_handshake(still);
     });
     return true;
   }

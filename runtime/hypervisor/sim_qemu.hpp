@@ -73,12 +73,22 @@ enum class sim_phase : std::uint8_t {
   broken, ///< one end is gone and the other one does not know yet
 };
 
+/// Whether both ends of a stream have the same key, or none.
+enum class sim_handshake : std::uint8_t {
+  agreed,
+  /// The target wants another key; it goes on waiting.
+  turned_away,
+  /// The target knows of no encryption, and dies of what it cannot read.
+  not_understood,
+};
+
 struct sim_stream {
   std::uint64_t id = 0;
   epoch number;
   sim_qemu_ptr source;
   sim_qemu_ptr target;
   sim_phase phase = sim_phase::setting_up;
+  sim_handshake handshake = sim_handshake::agreed;
   std::uint64_t bandwidth_most = 0; ///< 0 = unlimited
   sim_precopy copy;
   std::uint64_t speed = 0;

@@ -1,13 +1,9 @@
 #include "runtime/hypervisor/stream_door.hpp"
 
-#include "runtime/base/check.hpp"
-
 #include <array>
 #include <asio/post.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
-#include <cerrno>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 namespace drover {
@@ -31,22 +27,6 @@ unique_fd taken_from(tcp::socket& socket) {
 }
 
 } // namespace
-
-std::string make_token() {
-  std::array<unsigned char, token_digits / 2> bytes{};
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    const auto n = ::getrandom(bytes.data() + have, bytes.size() - have, 0);
-    DROVER_CHECK(n > 0 || errno == EINTR, "the kernel has randomness");
-    have += n > 0 ? static_cast<std::size_t>(n) : 0;
-  }
-  std::string text;
-  for (const auto byte : bytes) {
-    text += "0123456789abcdef"[byte / 16];
-    text += "0123456789abcdef"[byte % 16];
-  }
-  return text;
-}
 
 bool tokens_equal(std::string_view a, std::string_view b) {
   if (a.size() != b.size())

@@ -12,6 +12,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/time.hpp"
 #include "runtime/base/unique_fd.hpp"
+#include "runtime/hypervisor/stream_key.hpp"
 #include "runtime/store/store.hpp"
 
 #include <asio/io_context.hpp>
@@ -28,10 +29,7 @@ namespace drover {
 /// How long a knock waits for the go-ahead. A door stays open as long as its QEMU waits: the stream
 /// may have to wait for its turn on the uplink for hours.
 inline constexpr milliseconds knock_deadline{10'000};
-inline constexpr std::size_t token_digits = 64;
-
-/// 32 bytes of the kernel's randomness, in hexadecimal.
-std::string make_token();
+inline constexpr std::size_t token_digits = secret_digits;
 
 /// Equal, in a time that does not tell how far they are.
 bool tokens_equal(std::string_view a, std::string_view b);

@@ -14,6 +14,10 @@ struct enum_text<run_state> {
   static constexpr auto from_string = &run_state_from_string;
 };
 template <>
+struct enum_text<stream_kind> {
+  static constexpr auto from_string = &stream_kind_from_string;
+};
+template <>
 struct enum_text<stream_end> {
   static constexpr auto from_string = &stream_end_from_string;
 };

@@ -23,6 +23,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include "runtime/base/stream_kind.hpp"
 #include "runtime/base/ticket.hpp"
 #include "runtime/base/time.hpp"
 #include "runtime/base/trace.hpp"
@@ -158,17 +159,19 @@ struct begun {
   }
 };
 
-/// Where the target's agent waits for the stream, and the one-time token that must come first.
+/// Where the target's agent waits for the stream, the one-time token that must come first, and the
+/// key of an encrypted stream. Token and key are secrets: no trace, log or error ever shows them.
 struct stream_offer {
   std::string host;
   std::uint16_t port = 0;
   std::string token;
   std::uint32_t barrier_wait_us = 0; ///< how long T's view took to show the record
   std::string boot_id;               ///< of T's host: only from this boot a proof of void counts
+  std::string key{};                 ///< hexadecimal; empty = the stream is plain
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("host", s.host), f("port", s.port), f("token", s.token);
-    f("barrier_wait_us", s.barrier_wait_us), f("boot_id", s.boot_id);
+    f("barrier_wait_us", s.barrier_wait_us), f("boot_id", s.boot_id), f("key", s.key);
   }
 };
 
@@ -322,10 +325,11 @@ struct receive {
   std::string config;
   machine_facts facts;
   bool was_paused = false;
+  stream_kind kind = stream_kind::tls;
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("config", s.config), f("facts", s.facts);
-    f("was_paused", s.was_paused);
+    f("was_paused", s.was_paused), f("kind", s.kind);
   }
 };
 
@@ -339,11 +343,13 @@ struct stream {
   std::uint64_t bandwidth_bytes_per_s = 0; ///< 0 = unlimited
   std::uint32_t downtime_limit_ms = 0;
   std::string target_boot_id; ///< as the target has offered it
+  std::string key{};          ///< as the target has offered it; empty = the stream is plain
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("host", s.host), f("port", s.port), f("token", s.token);
     f("bandwidth_bytes_per_s", s.bandwidth_bytes_per_s);
     f("downtime_limit_ms", s.downtime_limit_ms), f("target_boot_id", s.target_boot_id);
+    f("key", s.key);
   }
 };
 

@@ -26,6 +26,7 @@ public:
   }
 
   const vm_id vm{100};
+  stream_kind kind = stream_kind::tls;
 
   hypervisor_rig& rig() { return *rig_; }
   hypervisor& at(side which) { return rig_->at(which); }
@@ -62,7 +63,7 @@ public:
   }
   result<listening> open_door(std::uint64_t number) {
     return ask<listening>(
-      [&](auto reply) { at(side::target).open_door(vm, epoch{number}, reply); });
+      [&](auto reply) { at(side::target).open_door(vm, epoch{number}, kind, reply); });
   }
   result<done> stream(
     std::uint64_t number, const listening& door, const stream_limits& limits = {}) {

@@ -45,6 +45,7 @@ public:
     bool streaming = false;
     bool stopped = false; ///< by the switchover
     std::string token;    ///< of the open door, or of the stream that came in
+    std::string key;
     std::map<epoch, wire::outcome> ends;
   };
 
@@ -58,6 +59,8 @@ public:
   std::map<std::string, error> faults;
   /// What `facts` answers besides what the config says.
   std::string cpu = "qemu64-x86_64-cpu";
+  /// What each stream was told last.
+  std::map<vm_id, std::uint64_t> bandwidth;
 
   void put(vm_id vm, const std::string& config) { machines[vm].config = config; }
 
@@ -139,12 +142,13 @@ public:
         if (!fresh && found->second.number != number)
           return answer(fail(errc::conflict, "a QEMU is there", to_string(vm)));
         if (fresh)
-          found->second = {wire::run_state::incoming, number, config, false, false, false, "", {}};
+          found->second = {
+            wire::run_state::incoming, number, config, false, false, false, "", "", {}};
         answer(*find(vm));
       },
       answer);
   }
-  void open_door(vm_id vm, epoch number, callback<listening> answer) override {
+  void open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) override {
     later(
       "open_door", vm,
       [=, this] {
@@ -152,16 +156,18 @@ public:
         if (found == machines.end() || found->second.number != number)
           return answer(fail(errc::refused, "no QEMU waits", to_string(vm)));
         found->second.token = "token-" + std::to_string(++tokens_);
-        answer(listening{node_.value, 1, found->second.token});
+        found->second.key = kind == stream_kind::tls ? "key-" + found->second.token : "";
+        answer(listening{node_.value, 1, found->second.token, found->second.key});
       },
       answer);
   }
   void stream(
-    vm_id vm, epoch number, const listening& door, const stream_limits&,
+    vm_id vm, epoch number, const listening& door, const stream_limits& limits,
     callback<done> answer) override {
     later(
       "stream", vm,
-      [=, this] {
+      [=, this, at_most = limits.bandwidth_bytes_per_s] {
+        bandwidth[vm] = at_most;
         const auto found = machines.find(vm);
         if (found == machines.end())
           return answer(fail(errc::refused, "no QEMU", to_string(vm)));
@@ -174,6 +180,15 @@ public:
   void set_downtime_limit(vm_id vm, std::uint32_t, callback<done> answer) override {
     later(
       "set_downtime_limit", vm, [answer] { answer(done{}); }, answer);
+  }
+  void set_bandwidth(vm_id vm, std::uint64_t bytes_per_s, callback<done> answer) override {
+    later(
+      "set_bandwidth", vm,
+      [=, this] {
+        bandwidth[vm] = bytes_per_s;
+        answer(done{});
+      },
+      answer);
   }
   void cancel_stream(vm_id vm, epoch number, callback<done> answer) override {
     later(
@@ -268,7 +283,8 @@ private:
     const auto target = all_.nodes.find(node_id{door.host});
     if (
       target == all_.nodes.end() || !target->second->machines.contains(vm) ||
-      target->second->machines.at(vm).token != door.token)
+      target->second->machines.at(vm).token != door.token ||
+      target->second->machines.at(vm).key != door.key)
       return finish(vm, number, wire::stream_end::failed);
     source.streaming = true;
     all_.clock.after(all_.copy_time, [=, this] {

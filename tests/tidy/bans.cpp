@@ -102,7 +102,7 @@ const std::vector<allowance>& allowances() {
     {"runtime/hypervisor/machine_process", {"file"}, "reads /proc"},
     {"runtime/hypervisor/run_files", {"file"}, "the files of a machine's run directory"},
     {"runtime/hypervisor/spawn", {"file"}, "opens the new process' log"},
-    {"runtime/hypervisor/stream_door", {"luck"}, "a one-time token must not be guessed"},
+    {"runtime/hypervisor/stream_key", {"luck"}, "keys and tokens must not be guessed"},
     {"runtime/hypervisor/tap", {"file"}, "opens the tun device"},
     {"runtime/agent/file_mark_store", {"file"}, "run marks are files of the node"},
     {"runtime/agent/agent_loop", {"clock", "thread", "file"}, "asks the host who and what it is"},

@@ -276,7 +276,7 @@ private:
                 !other.ask(wire::await_claim{{begun->evidence}})))
       return;
     (void)one.send(wire::stream{
-      begun->evidence, offer->host, offer->port, offer->token, 0, 100, offer->boot_id});
+      begun->evidence, offer->host, offer->port, offer->token, 0, 100, offer->boot_id, offer->key});
   }
 
   /// Any command of any of their handovers, late, repeated or in time. A controller is told the

@@ -43,7 +43,8 @@ struct pair_of_agents {
     }
     REQUIRE(ask(
       source, wire::stream{
-                begun->evidence, offer->host, offer->port, offer->token, 0, 500, offer->boot_id}));
+                begun->evidence, offer->host, offer->port, offer->token, 0, 500, offer->boot_id,
+                offer->key}));
     for (auto* one : {&source, &target}) {
       const auto ended = ask(*one, wire::await_outcome{{begun->evidence}});
       REQUIRE(ended);

@@ -216,7 +216,8 @@ public:
       return plain(world_.target.ask(wire::await_claim{{evidence()}}));
     case stream:
       return plain(world_.source.ask(
-        wire::stream{evidence(), offer_.host, offer_.port, offer_.token, 0, 100, offer_.boot_id}));
+        wire::stream{evidence(), offer_.host, offer_.port, offer_.token, 0, 100, offer_.boot_id,
+        offer_.key}));
     case source_end:
       return completed(world_.source.ask(wire::await_outcome{{evidence()}}));
     case target_end:

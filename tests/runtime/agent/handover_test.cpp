@@ -155,8 +155,8 @@ TEST_CASE("commands of an old epoch are refused on both sides after the VM came 
   const auto offer =
     world.source.ask(wire::receive{begun->evidence, begun->config, begun->facts, false});
   REQUIRE(offer);
-  REQUIRE(world.target.ask(
-    wire::stream{begun->evidence, offer->host, offer->port, offer->token, 0, 0, offer->boot_id}));
+  REQUIRE(world.target.ask(wire::stream{
+    begun->evidence, offer->host, offer->port, offer->token, 0, 0, offer->boot_id, offer->key}));
   REQUIRE(world.target.ask(wire::await_outcome{{begun->evidence}}));
   REQUIRE(world.source.ask(wire::take_over{{begun->evidence}}));
   REQUIRE(world.source.ask(wire::await_claim{{begun->evidence}}));

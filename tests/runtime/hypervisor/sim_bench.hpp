@@ -121,7 +121,8 @@ public:
       [&](auto reply) { at(node).receive(id, epoch{number}, config(id), reply); }));
   }
   result<listening> open_door(vm_id id, const node_id& node, std::uint64_t number) {
-    return ask<listening>([&](auto reply) { at(node).open_door(id, epoch{number}, reply); });
+    return ask<listening>(
+      [&](auto reply) { at(node).open_door(id, epoch{number}, stream_kind::tls, reply); });
   }
   result<done> stream(
     vm_id id, const node_id& node, std::uint64_t number, const listening& door,

@@ -151,7 +151,7 @@ TEST_CASE("a small VM costs a handful of events and tells no figures") {
   std::size_t steps = 0;
   const auto& text = b.at(b.source).started_config(b.vm);
   b.at(b.target).receive(b.vm, epoch{7}, *text, [&](const auto&) {
-    b.at(b.target).open_door(b.vm, epoch{7}, [&](const auto& door) {
+    b.at(b.target).open_door(b.vm, epoch{7}, stream_kind::tls, [&](const auto& door) {
       b.at(b.source).stream(b.vm, epoch{7}, *door, {10'000'000'000, 2500}, [](const auto&) {});
     });
   });
@@ -172,9 +172,10 @@ TEST_CASE("the same seed gives the same changes at the same times, another one d
       b.at(b.target).receive(
         vm_id{id}, epoch{7}, b.config(vm_id{id}), [&b, id](const auto& received) {
           REQUIRE(received);
-          b.at(b.target).open_door(vm_id{id}, epoch{7}, [&b, id](const auto& door) {
-            b.at(b.source).stream(vm_id{id}, epoch{7}, *door, {}, [](const auto&) {});
-          });
+          b.at(b.target).open_door(
+            vm_id{id}, epoch{7}, stream_kind::tls, [&b, id](const auto& door) {
+              b.at(b.source).stream(vm_id{id}, epoch{7}, *door, {}, [](const auto&) {});
+            });
         });
     }
     b.run_for(milliseconds{150});

@@ -65,7 +65,7 @@ private:
     b.at(to).receive(id, epoch{7}, *text, [this, id, to](const auto& received) {
       if (!received)
         return;
-      b.at(to).open_door(id, epoch{7}, [this, id](const auto& door) {
+      b.at(to).open_door(id, epoch{7}, stream_kind::tls, [this, id](const auto& door) {
         if (door)
           b.at(b.source).stream(id, epoch{7}, *door, {}, [](const auto&) {});
       });

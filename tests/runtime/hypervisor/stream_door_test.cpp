@@ -16,7 +16,7 @@ using asio::ip::tcp;
 
 struct doorstep {
   contracts::qemu_rig rig;
-  std::string token = make_token();
+  std::string token = make_secret();
   std::optional<result<unique_fd>> admitted;
   std::optional<result<unique_fd>> knocked;
   std::shared_ptr<stream_door> door;
@@ -52,10 +52,10 @@ bool has_no_delay(const unique_fd& fd) {
 } // namespace
 
 TEST_CASE("tokens are 64 hexadecimal digits and never the same") {
-  const auto a = make_token();
+  const auto a = make_secret();
   CHECK(a.size() == token_digits);
   CHECK(a.find_first_not_of("0123456789abcdef") == std::string::npos);
-  CHECK(a != make_token());
+  CHECK(a != make_secret());
   CHECK(tokens_equal(a, a));
   CHECK_FALSE(tokens_equal(a, a.substr(1)));
   auto other = a;
