@@ -138,11 +138,13 @@ void agent::on_resumed(vm_id vm, wall_time) {
 
 void agent::on_stream_end(vm_id vm, epoch, wire::stream_end, const std::string&, wall_time) {
   notify(vm);
+  share_bandwidth_anew();
 }
 
 void agent::on_exit(vm_id vm, const std::string&) {
   pauses_.erase(vm);
   notify(vm);
+  share_bandwidth_anew();
 }
 
 void agent::on_progress(vm_id vm, epoch number, const stream_figures& figures) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "runtime/agent/asks.hpp"
+#include "runtime/agent/bandwidth_shares.hpp"
 #include "runtime/agent/leftover.hpp"
 #include "runtime/agent/ownership_guard.hpp"
 #include "runtime/agent/run_marks.hpp"
@@ -42,6 +43,8 @@ struct agent_settings {
   std::uint64_t memory_bytes = 0; ///< of the host
   std::uint32_t cores = 0;
   agent_access access = agent_access::control;
+  /// Of all streams together that leave this node; 0 = unlimited.
+  std::uint64_t bandwidth_bytes_per_s = 0;
   /// The host's wall clock, for time stamps only.
   std::function<wall_time()> wall_now;
 };
@@ -130,6 +133,13 @@ private:
   void give_up(const handover_record& record);
   task<result<done>> unlock(vm_id vm);
   task<answered> describe_begun(handover_record record);
+
+  // agent_bandwidth.cpp: the streams of S among each other.
+  bandwidth_by_vm leaving_streams() const;
+  std::uint64_t admit_stream(vm_id vm, std::uint64_t at_most);
+  void share_bandwidth_anew();
+  void tell_shares(const bandwidth_by_vm& shares);
+  task<done> tell_share(vm_id vm, std::uint64_t bytes_per_s);
 
   // agent_target.cpp: T until it runs.
   task<answered> handle(wire::receive asked, mono_time until);
@@ -265,6 +275,8 @@ private:
   /// The epoch whose settled state is looked at again for a while.
   std::map<vm_id, epoch> watched_;
   std::map<vm_id, wall_time> stopped_;
+  /// What the streams that leave here were told last.
+  bandwidth_by_vm told_shares_;
   std::optional<cordon_held> cordon_;
   std::uint64_t cordon_generation_ = 0;
 

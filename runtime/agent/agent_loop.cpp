@@ -60,6 +60,7 @@ agent_settings settings_of(const agent_loop_settings& from) {
     s.memory_bytes = std::uint64_t{host.totalram} * host.mem_unit;
   s.cores = std::thread::hardware_concurrency();
   s.access = from.access;
+  s.bandwidth_bytes_per_s = from.bandwidth_bytes_per_s;
   s.wall_now = [] { return wall_now(); };
   return s;
 }

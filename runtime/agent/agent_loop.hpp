@@ -11,6 +11,7 @@
 #include "runtime/hypervisor/qemu_settings.hpp"
 #include "runtime/store/make_store.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace drover {
@@ -19,6 +20,7 @@ struct agent_loop_settings {
   qemu_settings qemu; ///< with the node and its run directory
   store_spec store;
   agent_access access = agent_access::control;
+  std::uint64_t bandwidth_bytes_per_s = 0; ///< of all streams that leave; 0 = unlimited
 };
 
 /// Serves standard input until it ends and everything in flight is safe. Errors are of the start

@@ -220,11 +220,16 @@ task<agent::answered> agent::handle(wire::stream asked, mono_time) {
   if (facts.stream == stream_phase::none)
     stopped_.erase(asked.evidence.vm());
   const listening door{asked.host, asked.port, asked.token, asked.key};
-  const stream_limits limits{asked.bandwidth_bytes_per_s, asked.downtime_limit_ms};
+  const bool is_new = facts.stream != stream_phase::running;
+  const auto share =
+    is_new ? admit_stream(asked.evidence.vm(), asked.bandwidth_bytes_per_s) : std::uint64_t{0};
+  const stream_limits limits{share, asked.downtime_limit_ms};
   const auto begun =
     co_await machine_.stream(asked.evidence.vm(), asked.evidence.number(), door, limits);
-  if (!begun)
+  if (!begun) {
+    share_bandwidth_anew();
     co_return tl::unexpected{begun.error()};
+  }
   co_return wire::accepted{};
 }
 
