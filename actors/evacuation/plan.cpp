@@ -233,6 +233,7 @@ result<plan> make_plan(const plan_request& request) {
   plan p;
   p.source = request.source;
   p.how = request.how;
+  p.kind = request.kind;
   std::vector<const vm_entry*> movable;
   for (const auto& v : request.vms) {
     if (auto stay = reason_to_stay(v))

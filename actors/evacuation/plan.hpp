@@ -6,6 +6,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/policy.hpp"
+#include "runtime/base/stream_kind.hpp"
 #include "runtime/wire/message.hpp"
 
 #include <cstdint>
@@ -45,6 +46,7 @@ struct plan_request {
   std::vector<wire::vm_entry> vms; ///< what the source's agent listed
   std::set<node_id> targets;       ///< the allowed ones; empty = every other node
   policy how = policy::ticket;
+  stream_kind kind = stream_kind::tls;
   plan_order order = plan_order::largest_first;
 };
 
@@ -103,6 +105,7 @@ struct plan_memory {
 struct plan {
   node_id source;
   policy how = policy::ticket;
+  stream_kind kind = stream_kind::tls;
   /// False: the whole set does not fit, and `steps` is empty, so that nothing can be moved.
   bool feasible = true;
   std::vector<plan_step> steps; ///< in the order in which they are carried out

@@ -26,6 +26,7 @@ struct flags {
   std::string qemu = "qemu-system-x86_64";
   std::string accel = "auto";
   std::vector<std::string> storages;
+  std::uint32_t bandwidth_mib_s = 0;
 };
 
 int complain(const std::string& what) {
@@ -86,6 +87,7 @@ int run(const flags& f, agent_access access) {
   s.access = access;
   s.qemu.node = node_id{f.node};
   s.qemu.run_dir = f.run_dir;
+  s.bandwidth_bytes_per_s = std::uint64_t{f.bandwidth_mib_s} * 1024 * 1024;
   s.qemu.migration_address = f.address;
   s.qemu.qemu_binary = f.qemu;
   s.qemu.accel = f.accel == "kvm"   ? acceleration::kvm
@@ -131,6 +133,8 @@ int main(int argc, char** argv) {
   app.add_option("--qemu", f.qemu, "the QEMU program");
   app.add_option("--accel", f.accel, "auto, tcg or kvm")
     ->check(CLI::IsMember({"auto", "tcg", "kvm"}));
+  app.add_option(
+    "--bandwidth-mib-s", f.bandwidth_mib_s, "of all streams that leave; 0 = unlimited");
   app.add_option("--storage", f.storages, "NAME=PATH[,shared]; may be given several times")
     ->allow_extra_args(false);
   try {

@@ -13,6 +13,8 @@
 namespace drover {
 namespace {
 
+/// 1 TiB/s: what is beyond is a slip of the pen.
+constexpr std::uint32_t bandwidth_mib_s_max = 1024 * 1024;
 constexpr std::size_t run_dir_max = socket_path_max - longest_socket_name.size();
 
 bool is_address(const std::string& text) {
@@ -113,6 +115,7 @@ cluster_node read_node(
   read_migration_address(from, node);
   node.limits = read_node_limits(from, file.limits);
   node.store_lag = read_store_lag(from, "store_lag", file);
+  node.bandwidth_mib_s = read_number(from, "bandwidth_mib_s", 0, 1, bandwidth_mib_s_max);
   return node;
 }
 
@@ -143,6 +146,8 @@ void read_storages(
 void read_programs(
   wire::object_reader& root, const std::filesystem::path& directory, cluster_file& file) {
   file.accel = read_word(root, "accel", file.accel, {"auto", "tcg", "kvm"});
+  const auto stream = read_word(root, "stream", "tls", {"tls", "plain"});
+  file.stream = stream_kind_from_string(stream).value_or(stream_kind::tls);
   if (root.look("agent"))
     file.agent = read_path(root, "agent", directory);
   file.qemu = root.optional("qemu", file.qemu);

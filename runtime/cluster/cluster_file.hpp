@@ -6,6 +6,7 @@
 #include "runtime/base/delay.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include "runtime/base/stream_kind.hpp"
 #include "runtime/cluster/limits.hpp"
 #include "runtime/cluster/ssh_fields.hpp"
 
@@ -39,6 +40,8 @@ struct cluster_node {
   std::string migration_address = "127.0.0.1";
   node_limits limits;      ///< the cluster's where the node has none of its own
   delay_range store_lag{}; ///< of a lagging store; the cluster's where the node has none
+  /// Of all memory streams together that leave this node; 0 = unlimited.
+  std::uint32_t bandwidth_mib_s = 0;
 };
 
 struct cluster_storage {
@@ -57,6 +60,7 @@ struct cluster_file {
   cluster_limits limits;
   std::map<std::string, cluster_storage> storages;
   std::string accel = "auto"; ///< auto, tcg, kvm
+  stream_kind stream = stream_kind::tls;
   /// drover-agent of process links; empty = beside the running program.
   std::filesystem::path agent;
   link_kind link = link_kind::process;     ///< of nodes that say nothing else

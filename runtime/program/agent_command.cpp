@@ -39,6 +39,10 @@ std::vector<std::string> agent_command(
     argv.emplace_back("--store-lag");
     argv.push_back(format_delay(node.store_lag));
   }
+  if (node.bandwidth_mib_s > 0) {
+    argv.emplace_back("--bandwidth-mib-s");
+    argv.push_back(std::to_string(node.bandwidth_mib_s));
+  }
   for (const auto& [name, storage] : cluster.storages) {
     argv.emplace_back("--storage");
     argv.push_back(name + "=" + storage.path.string() + (storage.shared ? ",shared" : ""));

@@ -190,7 +190,9 @@ int carry_out(const options& o, const plan_options& c) {
 
 int carry_out(const options& o, const migrate_options& c) {
   interrupts signals;
-  auto w = open_workplace(o, fleet_access::control, {});
+  auto w = open_workplace(o, fleet_access::control, {}, [&c](cluster_file& cluster) {
+    cluster.stream = c.stream.value_or(cluster.stream);
+  });
   if (!w)
     return complain(w.error());
   const auto seen = w->look();
@@ -209,6 +211,7 @@ int carry_out(const options& o, const evacuate_options& c) {
   const auto access = c.dry_run ? fleet_access::observe : fleet_access::control;
   auto w = open_workplace(o, access, c.metrics, [&c](cluster_file& cluster) {
     limit(cluster, c.streams_max, c.prepare_max);
+    cluster.stream = c.stream.value_or(cluster.stream);
   });
   if (!w)
     return complain(w.error());

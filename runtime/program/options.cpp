@@ -18,6 +18,7 @@ struct raw_options {
   std::vector<std::uint32_t> vms;
   std::uint32_t vm = 0;
   std::string how;
+  std::string stream;
   std::uint32_t streams_max = 0;
   std::uint32_t prepare_max = 0;
   bool dry_run = false;
@@ -72,6 +73,12 @@ void add_policy(CLI::App* app, raw_options& raw) {
     ->check(policy_check());
 }
 
+void add_stream(CLI::App* app, std::string& raw) {
+  app->add_option("--stream", raw, "tls, or plain in a trusted network (default: the file's)")
+    ->check(CLI::IsMember({"tls", "plain"}))
+    ->type_name("KIND");
+}
+
 void add_globals(CLI::App& app, raw_options& raw) {
   app.add_option("--cluster", raw.cluster_file, "the cluster file")->type_name("FILE");
   app.add_option("-o,--output", raw.out, "table or json")
@@ -111,10 +118,12 @@ commands add_commands(CLI::App& app, raw_options& raw) {
     ->check(CLI::Range(vm_id_min, vm_id_max));
   c.migrate->add_option("NODE", raw.node, "where to")->required();
   add_policy(c.migrate, raw);
+  add_stream(c.migrate, raw.stream);
   c.evacuate = app.add_subcommand("evacuate", "move every running VM off a node");
   c.evacuate->add_option("NODE", raw.node, "the node to empty")->required();
   add_to(c.evacuate, raw);
   add_policy(c.evacuate, raw);
+  add_stream(c.evacuate, raw.stream);
   c.evacuate->add_option("--max-streams", raw.streams_max, "memory streams per node at a time")
     ->check(CLI::Range(1U, permits_max));
   c.evacuate->add_option("--max-prepare", raw.prepare_max, "migrations under way at a time")
@@ -123,6 +132,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.evacuate->add_option("--metrics", raw.metrics, "expose Prometheus metrics at HOST:PORT");
   c.run = app.add_subcommand("run", "play a scenario, or a folder of them, and judge it");
   add_run_flags(*c.run, raw.play);
+  add_stream(c.run, raw.play.stream);
   add_node_commands(app, raw, c);
   c.version = app.add_subcommand("version", "print the version");
   return c;
@@ -154,6 +164,7 @@ options options_of(const raw_options& raw, const commands& c) {
   o.trace_file = raw.trace_file;
   const auto node = raw.node.empty() ? std::nullopt : std::optional{node_id{raw.node}};
   const auto how = policy_from_string(raw.how);
+  const auto stream = stream_kind_from_string(raw.stream);
   if (c.status->parsed())
     o.command = status_options{node};
   else if (c.vm_start->parsed())
@@ -165,7 +176,7 @@ options options_of(const raw_options& raw, const commands& c) {
   else if (c.plan->parsed())
     o.command = plan_options{*node, nodes_of(raw.to)};
   else if (c.migrate->parsed())
-    o.command = migrate_options{vm_id{raw.vm}, *node, how.value_or(policy::ticket)};
+    o.command = migrate_options{vm_id{raw.vm}, *node, how.value_or(policy::ticket), stream};
   else if (c.evacuate->parsed())
     o.command = evacuate_options{
       *node,
@@ -174,7 +185,8 @@ options options_of(const raw_options& raw, const commands& c) {
       optional_of(raw.streams_max),
       optional_of(raw.prepare_max),
       raw.dry_run,
-      raw.metrics};
+      raw.metrics,
+      stream};
   else if (c.run->parsed())
     o.command = run_options_of(raw.play);
   else if (c.node_trust->parsed())

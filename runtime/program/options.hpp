@@ -4,6 +4,7 @@
 
 #include "runtime/base/ids.hpp"
 #include "runtime/base/policy.hpp"
+#include "runtime/base/stream_kind.hpp"
 #include "runtime/base/time.hpp"
 #include "runtime/scenario/world_kind.hpp"
 
@@ -42,6 +43,7 @@ struct migrate_options {
   vm_id vm;
   node_id to;
   policy how = policy::ticket;
+  std::optional<stream_kind> stream; ///< nullopt = as the cluster file says
 };
 
 struct evacuate_options {
@@ -52,6 +54,7 @@ struct evacuate_options {
   std::optional<std::uint32_t> prepare_max;
   bool dry_run = false;
   std::string metrics; ///< HOST:PORT, empty = none
+  std::optional<stream_kind> stream;
 };
 
 /// Play with every policy, at several lags of the store, and compare.
@@ -70,9 +73,10 @@ struct run_options {
   std::optional<world_kind> world;
   std::optional<std::uint64_t> seed; ///< simulated world; the first one where there are several
   std::optional<std::uint32_t> seeds;
-  std::uint32_t jobs = 1; ///< worlds at a time, one per thread
-  bool bless = false;     ///< write the golden traces instead of comparing with them
-  std::string report;     ///< directory for results, comparison and traces; empty = none
+  std::uint32_t jobs = 1;            ///< worlds at a time, one per thread
+  bool bless = false;                ///< write the golden traces instead of comparing with them
+  std::string report;                ///< directory for results, comparison and traces; empty = none
+  std::optional<stream_kind> stream; ///< nullopt = as the scenarios say
 
   std::optional<policy> one_policy() const {
     const auto* one = how ? std::get_if<policy>(&*how) : nullptr;

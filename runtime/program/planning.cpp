@@ -30,6 +30,7 @@ result<plan> plan_of(const cluster_file& cluster, const survey& seen, const depa
   request.nodes = plan_nodes(cluster, seen);
   request.targets = {what.targets.begin(), what.targets.end()};
   request.how = what.how;
+  request.kind = cluster.stream;
   for (const auto& e : list->second.vms)
     if (!what.only || e.vm == *what.only)
       request.vms.push_back(e);
@@ -46,6 +47,7 @@ evacuation_order order_of(
     m.source = s.source;
     m.target = s.target;
     m.how = p.how;
+    m.kind = p.kind;
     m.controller = controller;
     m.memory_bytes = s.bytes;
     order.migrations.push_back(std::move(m));

@@ -129,6 +129,7 @@ run_options run_options_of(const run_flags& raw) {
   o.jobs = raw.jobs;
   o.bless = raw.bless;
   o.report = raw.report;
+  o.stream = stream_kind_from_string(raw.stream);
   return o;
 }
 

@@ -22,6 +22,7 @@ struct run_flags {
   std::string report;
   std::string keep;
   std::string metrics;
+  std::string stream;
 };
 
 void add_run_flags(CLI::App& app, run_flags& raw);

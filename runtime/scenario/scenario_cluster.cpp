@@ -48,8 +48,11 @@ void read_link(wire::object_reader& cluster, scenario_file& scenario) {
 void read_stream(wire::object_reader& cluster, scenario_file& scenario) {
   if (!cluster.look("stream"))
     return;
-  mark_sim_only(scenario, cluster, "stream");
   auto from = cluster.object("stream");
+  if (from.look("bandwidth_mb"))
+    mark_sim_only(scenario, from, "bandwidth_mb");
+  scenario.stream = stream_kind_from_string(read_word(from, "kind", "tls", {"tls", "plain"}))
+                      .value_or(stream_kind::tls);
   scenario.stream_bandwidth_mb =
     read_number(from, "bandwidth_mb", scenario.stream_bandwidth_mb, 1, bandwidth_mb_max);
   from.refuse_unknown();
@@ -72,6 +75,7 @@ scenario_node read_node(wire::object_reader& from, scenario_file& scenario) {
     from.refuse("memory", "leaves no memory for guests");
   node.limits = read_node_limits(from, scenario.limits);
   node.login = read_login(from, scenario);
+  node.bandwidth_mib_s = read_number(from, "bandwidth_mib_s", 0, 1, bandwidth_mb_max);
   if (from.look("store_lag"))
     node.store_lag = read_delay(from, "store_lag", {});
   if (from.look("link_latency")) {

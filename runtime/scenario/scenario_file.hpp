@@ -40,6 +40,7 @@ struct scenario_node {
   host_login login = host_login::usual;    ///< local world over ssh only
   std::optional<delay_range> store_lag;    ///< the cluster's where absent
   std::optional<delay_range> link_latency; ///< the cluster's where absent; simulated world only
+  std::uint32_t bandwidth_mib_s = 0;       ///< of the streams that leave it; 0 = unlimited
 };
 
 struct scenario_store {
@@ -93,6 +94,7 @@ struct scenario_file {
   delay_range link_latency{std::chrono::microseconds{100}, std::chrono::microseconds{300}, 0, {}};
   /// Of each node's memory streams together; simulated world only.
   std::uint32_t stream_bandwidth_mb = 1000;
+  stream_kind stream = stream_kind::tls;
   std::set<world_kind> worlds; ///< in which it can be played; never empty
   /// Path of the first field that only the simulated world knows; empty = there is none.
   std::string sim_only;

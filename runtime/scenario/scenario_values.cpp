@@ -127,6 +127,7 @@ cluster_file local_cluster(const scenario_file& scenario, const std::filesystem:
   cluster.store_lag = scenario.store.lag;
   cluster.limits = scenario.limits;
   cluster.accel = scenario.accel;
+  cluster.stream = scenario.stream;
   cluster.storages.emplace("disks", cluster_storage{room / "disks", true});
   for (const auto& [name, of] : scenario.nodes) {
     cluster_node node;
@@ -136,6 +137,7 @@ cluster_file local_cluster(const scenario_file& scenario, const std::filesystem:
     node.reserve_bytes = of.reserve_bytes;
     node.limits = of.limits;
     node.store_lag = of.store_lag.value_or(scenario.store.lag);
+    node.bandwidth_mib_s = of.bandwidth_mib_s;
     cluster.nodes.emplace(name, std::move(node));
   }
   return cluster;

@@ -101,6 +101,7 @@ private:
     settings.pid = static_cast<std::uint32_t>(number_);
     settings.memory_bytes = host_.memory_bytes_;
     settings.cores = 8;
+    settings.bandwidth_bytes_per_s = host_.parts_.bandwidth_bytes_per_s;
     settings.wall_now = [&queue = host_.parts_.queue] { return queue.wall_now(); };
     return std::make_unique<agent>(
       std::move(settings), *store_, *machines_, marks_, clock_, std::move(send));

@@ -20,6 +20,8 @@ struct sim_host_parts {
   event_queue& queue;
   sim_store_cluster& store;
   sim_machines& machines;
+  /// Of the streams that leave the host, as its agent is told; 0 = unlimited.
+  std::uint64_t bandwidth_bytes_per_s = 0;
 };
 
 class sim_host {

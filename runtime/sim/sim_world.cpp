@@ -56,7 +56,9 @@ sim_world::sim_world(sim_world_settings settings, std::shared_ptr<trace_sink> tr
   for (const auto& [node, of] : settings_.cluster.nodes)
     hosts_.emplace(
       node, std::make_unique<sim_host>(
-              node, of.memory_bytes, sim_host_parts{queue_, *store_, *machines_}));
+              node, of.memory_bytes,
+              sim_host_parts{
+                queue_, *store_, *machines_, std::uint64_t{of.bandwidth_mib_s} * 1024 * 1024}));
   machines_->on_change = [this](const machine_changed& e) {
     note(e);
     if (on_machine_change)

@@ -174,8 +174,9 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
     {"/nodes/n1/limits/windows", "1",
      "lab.json: /nodes/n1/limits/windows: unknown field; known here: inbound, prepare, streams"},
     {"/nodes/n1/memroy", "\"1G\"",
-     "lab.json: /nodes/n1/memroy: unknown field; known here: agent, host, identity_file, limits, "
-     "link, memory, migration_address, port, reserve, run_dir, store_lag, user"},
+     "lab.json: /nodes/n1/memroy: unknown field; known here: agent, bandwidth_mib_s, host, "
+     "identity_file, limits, link, memory, migration_address, port, reserve, run_dir, store_lag, "
+     "user"},
     {"/nodes/bad_name", R"({"run_dir": "r", "memory": "1G"})",
      "lab.json: /nodes/bad_name: a node's name has 1 to 63 letters, digits and inner hyphens, like "
      "a host's name"},
@@ -196,7 +197,7 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
     {"/qemu", "\"\"", "lab.json: /qemu: expected a path"},
     {"/agnet", "\"x\"",
      "lab.json: /agnet: unknown field; known here: accel, agent, limits, link, name, nodes, "
-     "qemu, ssh, storages, store"},
+     "qemu, ssh, storages, store, stream"},
   };
   for (const auto& f : faults) {
     INFO(f.pointer << " = " << f.value);

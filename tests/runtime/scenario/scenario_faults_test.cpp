@@ -52,8 +52,8 @@ const std::vector<fault> common_faults{
   {"/cluster/nodes", "{}", "/cluster/nodes: a cluster needs at least one node"},
   {"/cluster/nodes/n1/memory", "\"5M\"", "/cluster/nodes/n1/memory: leaves no memory for guests"},
   {"/cluster/nodes/n1/link", "\"process\"",
-   "/cluster/nodes/n1/link: unknown field; known here: limits, link_latency, login, memory, "
-   "reserve, store_lag"},
+   "/cluster/nodes/n1/link: unknown field; known here: bandwidth_mib_s, limits, link_latency, "
+   "login, memory, reserve, store_lag"},
   {"/cluster/limits/cluster", "0",
    "/cluster/limits/cluster: expected a whole number from 1 to 100000, found 0"},
   {"/vms", "[]", "/vms: a scenario needs at least one VM"},
