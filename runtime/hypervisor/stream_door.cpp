@@ -80,6 +80,7 @@ void stream_door::accept_next() {
           self->visitors_.pop_front();
         const auto who = std::make_shared<visitor>(std::move(socket));
         self->visitors_.push_back(who);
+        self->lose_patience_later(who);
         self->listen_to(who);
       }
       self->accept_next();
@@ -101,6 +102,17 @@ void stream_door::listen_to(const std::shared_ptr<visitor>& who) {
       if (!tokens_equal(who->token, self->token_))
         return self->turn_away(who);
       self->finish(taken_from(who->socket));
+    });
+}
+
+void stream_door::lose_patience_later(const std::shared_ptr<visitor>& who) {
+  who->patience.expires_after(visitor_deadline);
+  who->patience.async_wait(
+    [weak = weak_from_this(), late = std::weak_ptr(who)](const asio::error_code& cancelled) {
+      const auto self = weak.lock();
+      const auto still = late.lock();
+      if (self && still && !cancelled && self->open_)
+        self->turn_away(still);
     });
 }
 

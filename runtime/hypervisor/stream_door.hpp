@@ -5,8 +5,9 @@
 //   token (64 hex digits) must come first <-- sends the token
 //   its QEMU has taken the connection     --> one byte, the go-ahead
 //
-// A stranger (wrong token, silence) is closed and the waiting goes on. The go-ahead comes only when
-// the target's QEMU reads from the connection, so that no byte of the stream is ever lost.
+// A stranger (wrong token, silence for 5 s, too many others behind it) is closed and the waiting
+// goes on: each is listened to beside all others, so none delays anybody. The go-ahead comes only
+// when the target's QEMU reads from the connection, so that no byte of the stream is ever lost.
 #pragma once
 
 #include "runtime/base/error.hpp"
@@ -29,6 +30,8 @@ namespace drover {
 /// How long a knock waits for the go-ahead. A door stays open as long as its QEMU waits: the stream
 /// may have to wait for its turn on the uplink for hours.
 inline constexpr milliseconds knock_deadline{10'000};
+/// How long a visitor has for its token.
+inline constexpr milliseconds visitor_deadline{5'000};
 inline constexpr std::size_t token_digits = secret_digits;
 
 /// Equal, in a time that does not tell how far they are.
@@ -48,11 +51,13 @@ public:
 
 private:
   /// Connections that have not sent their token yet; one more drops the oldest.
-  static constexpr std::size_t visitors_max = 16;
+  static constexpr std::size_t visitors_max = 64;
 
   struct visitor {
-    explicit visitor(asio::ip::tcp::socket s) : socket(std::move(s)), token(token_digits, '\0') {}
+    explicit visitor(asio::ip::tcp::socket s)
+      : socket(std::move(s)), patience(socket.get_executor()), token(token_digits, '\0') {}
     asio::ip::tcp::socket socket;
+    asio::steady_timer patience;
     std::string token;
     std::size_t read = 0;
   };
@@ -61,6 +66,7 @@ private:
   result<void> listen_at(const std::string& address);
   void accept_next();
   void listen_to(const std::shared_ptr<visitor>& who);
+  void lose_patience_later(const std::shared_ptr<visitor>& who);
   void turn_away(const std::shared_ptr<visitor>& who);
   void finish(result<unique_fd> outcome);
 

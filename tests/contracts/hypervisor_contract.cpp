@@ -12,6 +12,7 @@ void check_hypervisor_contract(const hypervisor_rig_maker& make) {
   SECTION("moves") { check_moves(make); }
   SECTION("doors") { check_doors(make); }
   SECTION("broken streams") { check_broken_streams(make); }
+  SECTION("stream settings") { check_stream_settings(make); }
   SECTION("restarts") { check_restarts(make); }
 }
 

@@ -22,6 +22,7 @@ void check_receiving(const hypervisor_rig_maker& make);
 void check_moves(const hypervisor_rig_maker& make);
 void check_doors(const hypervisor_rig_maker& make);
 void check_broken_streams(const hypervisor_rig_maker& make);
+void check_stream_settings(const hypervisor_rig_maker& make);
 void check_restarts(const hypervisor_rig_maker& make);
 
 } // namespace drover::contracts

@@ -95,6 +95,26 @@ void check_doors(const hypervisor_rig_maker& make) {
     node.wait_completed();
     CHECK(code_of(node.open_door(7)) == "refused");
   }
+  SECTION("a door that nobody opens: the stream has failed, the VM runs, and it may begin anew") {
+    REQUIRE(code_of(node.start(side::source, config)) == "ok");
+    REQUIRE(code_of(node.receive(7, config)) == "ok");
+    const auto door = node.open_door(7);
+    REQUIRE(code_of(door) == "ok");
+    auto wrong = *door;
+    wrong.token.back() = wrong.token.back() == '0' ? '1' : '0';
+    const auto refused = node.stream(7, wrong);
+    CHECK_FALSE(refused);
+    CHECK(node.state(side::source) == run_state::running);
+    node.wait_heard(side::source, "failed");
+    const auto ended = node.at(side::source).stream_outcome(node.vm, epoch{7});
+    REQUIRE(ended);
+    CHECK(ended->end == wire::stream_end::failed);
+    CHECK(code_of(node.cancel(7)) == "ok");
+    const auto again = node.stream(7, *door);
+    INFO((again ? "" : to_string(again.error())));
+    CHECK(code_of(again) == "ok");
+    node.wait_completed();
+  }
 }
 
 void check_broken_streams(const hypervisor_rig_maker& make) {
@@ -147,24 +167,40 @@ void check_broken_streams(const hypervisor_rig_maker& make) {
     node.wait_completed();
     CHECK(node.heard(side::source).has("stopped"));
   }
-  SECTION("a door that nobody opens: the stream has failed, the VM runs, and it may begin anew") {
-    REQUIRE(code_of(node.start(side::source, config)) == "ok");
-    REQUIRE(code_of(node.receive(7, config)) == "ok");
+}
+
+void check_stream_settings(const hypervisor_rig_maker& make) {
+  hypervisor_calls node(make());
+
+  SECTION("a stream with another key fails, and the VM runs on") {
+    REQUIRE(code_of(node.start(side::source, node.rig().large_config())) == "ok");
+    REQUIRE(code_of(node.receive(7, node.rig().large_config())) == "ok");
+    auto door = node.open_door(7);
+    REQUIRE(code_of(door) == "ok");
+    REQUIRE_FALSE(door->key.empty());
+    door->key.back() = door->key.back() == '0' ? '1' : '0';
+    REQUIRE(code_of(node.stream(7, *door)) == "ok");
+    node.wait_heard(side::source, "failed");
+    CHECK(node.state(side::source) == run_state::running);
+    CHECK_FALSE(node.heard(side::target).has("completed"));
+    CHECK(code_of(node.kill(side::target)) == "ok");
+  }
+  SECTION("a plain stream has no key, and moves as well") {
+    node.kind = stream_kind::plain;
+    REQUIRE(code_of(node.start(side::source, node.rig().large_config())) == "ok");
+    REQUIRE(code_of(node.receive(7, node.rig().large_config())) == "ok");
     const auto door = node.open_door(7);
     REQUIRE(code_of(door) == "ok");
-    auto wrong = *door;
-    wrong.token.back() = wrong.token.back() == '0' ? '1' : '0';
-    const auto refused = node.stream(7, wrong);
-    CHECK_FALSE(refused);
-    CHECK(node.state(side::source) == run_state::running);
-    node.wait_heard(side::source, "failed");
-    const auto ended = node.at(side::source).stream_outcome(node.vm, epoch{7});
-    REQUIRE(ended);
-    CHECK(ended->end == wire::stream_end::failed);
-    CHECK(code_of(node.cancel(7)) == "ok");
-    const auto again = node.stream(7, *door);
-    INFO((again ? "" : to_string(again.error())));
-    CHECK(code_of(again) == "ok");
+    CHECK(door->key.empty());
+    REQUIRE(code_of(node.stream(7, *door)) == "ok");
+    node.wait_completed();
+    CHECK(node.open_door(7).error().code == errc::refused);
+  }
+  SECTION("a stream goes on at another bandwidth") {
+    node.begin_move(7, node.rig().large_config(), node.rig().slow_limits());
+    CHECK(code_of(node.ask<done>([&](auto reply) {
+            node.at(side::source).set_bandwidth(node.vm, 0, reply);
+          })) == "ok");
     node.wait_completed();
   }
 }

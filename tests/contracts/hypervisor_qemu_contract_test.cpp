@@ -18,6 +18,9 @@ TEST_CASE("QEMU keeps the hypervisor's contract: doors") { check_doors(make_rig)
 TEST_CASE("QEMU keeps the hypervisor's contract: broken streams") {
   check_broken_streams(make_rig);
 }
+TEST_CASE("QEMU keeps the hypervisor's contract: stream settings") {
+  check_stream_settings(make_rig);
+}
 TEST_CASE("QEMU keeps the hypervisor's contract: restarts") { check_restarts(make_rig); }
 
 TEST_CASE("QEMU streams over IPv6 as well") {

@@ -20,6 +20,9 @@ TEST_CASE("the simulation keeps the hypervisor's contract: doors") { check_doors
 TEST_CASE("the simulation keeps the hypervisor's contract: broken streams") {
   check_broken_streams(make_rig);
 }
+TEST_CASE("the simulation keeps the hypervisor's contract: stream settings") {
+  check_stream_settings(make_rig);
+}
 TEST_CASE("the simulation keeps the hypervisor's contract: restarts") { check_restarts(make_rig); }
 
 TEST_CASE("the simulation keeps the hypervisor's contract with other luck") {

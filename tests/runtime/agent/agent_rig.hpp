@@ -40,6 +40,7 @@ public:
   std::vector<wire::notice> notices;
   bool finished = false;
   agent_access access = agent_access::control;
+  std::uint64_t bandwidth_bytes_per_s = 0; ///< of all its streams; for the next start
   std::string controller = "c:1";
   std::string boot_id;
 
@@ -57,6 +58,7 @@ public:
     settings.boot_id = boot_id;
     settings.version = "0";
     settings.access = access;
+    settings.bandwidth_bytes_per_s = bandwidth_bytes_per_s;
     settings.wall_now = [this] { return clock_.wall(); };
     finished = false;
     agent_ = std::make_unique<agent>(
@@ -215,9 +217,8 @@ public:
         return done{};
       return plain(world_.target.ask(wire::await_claim{{evidence()}}));
     case stream:
-      return plain(world_.source.ask(
-        wire::stream{evidence(), offer_.host, offer_.port, offer_.token, 0, 100, offer_.boot_id,
-        offer_.key}));
+      return plain(world_.source.ask(wire::stream{
+        evidence(), offer_.host, offer_.port, offer_.token, 0, 100, offer_.boot_id, offer_.key}));
     case source_end:
       return completed(world_.source.ask(wire::await_outcome{{evidence()}}));
     case target_end:

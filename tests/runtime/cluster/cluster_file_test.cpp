@@ -101,6 +101,19 @@ TEST_CASE("the smallest cluster file says where the store is and names a node") 
   CHECK(file->accel == "auto");
 }
 
+TEST_CASE("streams are encrypted unless the cluster file says plain, and a node may limit them") {
+  const auto usual = parse(whole);
+  REQUIRE(usual.has_value());
+  CHECK(usual->stream == stream_kind::tls);
+  CHECK(usual->nodes.at(node_id{"n1"}).bandwidth_mib_s == 0);
+  const auto file = parse(R"({
+    "name": "a", "store": {"path": "s"}, "stream": "plain",
+    "nodes": {"n": {"run_dir": "r", "memory": "1G", "bandwidth_mib_s": 100}}})");
+  REQUIRE(file.has_value());
+  CHECK(file->stream == stream_kind::plain);
+  CHECK(file->nodes.at(node_id{"n"}).bandwidth_mib_s == 100);
+}
+
 TEST_CASE("a store may lag, and each node in its own way") {
   const auto file = parse(R"({
     "name": "a",
@@ -133,6 +146,7 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
   const std::vector<fault> faults{
     {"/name", "null", "lab.json: /name: is missing"},
     {"/name", "\"\"", "lab.json: /name: must not be empty"},
+    {"/stream", "\"ssl\"", "lab.json: /stream: expected one of tls, plain, found \"ssl\""},
     {"/name", "5", "lab.json: /name: expected a string, found 5"},
     {"/store", "null", "lab.json: /store: is missing"},
     {"/store", "[]", "lab.json: /store: expected an object, found a list"},

@@ -97,11 +97,28 @@ TEST_CASE("a wrong token is turned away and the door stays open") {
 TEST_CASE("a crowd of silent strangers does not keep the right one out") {
   doorstep step;
   std::vector<tcp::socket> crowd;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 100; ++i) {
     crowd.emplace_back(step.rig.loop());
     crowd.back().connect({asio::ip::make_address("127.0.0.1"), step.door->port()});
     asio::write(crowd.back(), asio::buffer(step.token.substr(0, 1)));
   }
+  step.knock(step.token, "127.0.0.1");
+  step.wait([&] { return step.admitted.has_value(); });
+  CHECK(*step.admitted);
+}
+
+TEST_CASE("a silent stranger is closed when its time for the token is over") {
+  doorstep step;
+  tcp::socket silent(step.rig.loop());
+  silent.connect({asio::ip::make_address("127.0.0.1"), step.door->port()});
+  const auto begin = monotonic_now();
+  std::array<char, 1> nothing{};
+  bool closed = false;
+  silent.async_read_some(asio::buffer(nothing), [&](const asio::error_code& failure, std::size_t) {
+    closed = failure.value() != 0;
+  });
+  step.wait([&] { return closed; });
+  CHECK(monotonic_now() - begin >= visitor_deadline - milliseconds{100});
   step.knock(step.token, "127.0.0.1");
   step.wait([&] { return step.admitted.has_value(); });
   CHECK(*step.admitted);

@@ -24,13 +24,14 @@ T command_of(std::vector<const char*> words) {
 TEST_CASE("evacuate takes its flags before and after the node", "[options]") {
   const auto e = command_of<evacuate_options>(
     {"--cluster", "c.json", "evacuate", "n1", "--to", "n2", "--to", "n3", "--policy", "claim",
-     "--max-streams", "4", "--max-prepare", "16", "--dry-run"});
+     "--max-streams", "4", "--max-prepare", "16", "--dry-run", "--stream", "plain"});
   CHECK(e.node == node_id{"n1"});
   CHECK(e.to == std::vector<node_id>{node_id{"n2"}, node_id{"n3"}});
   CHECK(e.how == policy::claim);
   CHECK(e.streams_max == 4U);
   CHECK(e.prepare_max == 16U);
   CHECK(e.dry_run);
+  CHECK(e.stream == stream_kind::plain);
 }
 
 TEST_CASE("global flags may stand after the command", "[options]") {
@@ -69,6 +70,7 @@ TEST_CASE("what is wrong with the command line is said in one line", "[options]"
     {"status"},
     {"--cluster", "c", "evacuate"},
     {"--cluster", "c", "evacuate", "n1", "--policy", "fast"},
+    {"--cluster", "c", "evacuate", "n1", "--stream", "ssl"},
     {"--cluster", "c", "evacuate", "n1", "--max-streams", "0"},
     {"--cluster", "c", "evacuate", "n1", "--max-streams", "many"},
     {"--cluster", "c", "migrate", "7", "n2"},
