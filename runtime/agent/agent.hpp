@@ -194,6 +194,7 @@ private:
   task<done> end_superseded(handover_record record);
   task<done> orphan_source(handover_record record);
   task<done> orphan_target(handover_record record);
+  task<done> await_return(ticket t);
   task<bool> end_target(handover_record record);
   task<done> let_run_alone(handover_record record);
   task<done> publish_completed(handover_record record);
@@ -237,6 +238,7 @@ private:
   pending<done> changed(vm_id vm, nanoseconds at_most);
   pending<done> sleep(nanoseconds delay);
   void notify(vm_id vm);
+  void notify_all();
 
   // agent_trace.cpp: notices that must not disturb a pause.
   void arm_trace(nanoseconds delay);
@@ -288,6 +290,7 @@ private:
   bool gone_ = false;
   bool giving_way_ = false;
   mono_time gone_until_;
+  mono_time return_until_;
 
   std::vector<store_operation> operations_;
   mono_time operations_since_;

@@ -14,6 +14,10 @@ constexpr auto seat_patience = 3s;
 constexpr auto seat_look = 20ms;
 /// How often an agent without a controller looks whether another one waits for the node.
 constexpr auto line_look = 50ms;
+/// A controller says something every five seconds. One that has been silent for this long, while
+/// another agent waits, has lost its way here and nobody told this side: a half-open link.
+constexpr auto silence_max = 15s;
+constexpr auto silence_look = 1s;
 
 } // namespace
 
@@ -53,10 +57,21 @@ void agent_desk::serve() {
     std::visit([this](const auto& m) { ports_.write(wire::encode(m)); }, message);
   });
   agent_->on_finished = [this] { after(0ns, &agent_desk::leave); };
+  heard_at_ = ports_.clock.now();
   for (auto& line : std::exchange(early_, {}))
     take_line(std::move(line));
   if (ended_)
     be_alone();
+  else if (access_ == agent_access::control)
+    after(silence_look, &agent_desk::look_for_silence);
+}
+
+void agent_desk::look_for_silence() {
+  if (ended_)
+    return;
+  if (ports_.clock.now() - heard_at_ >= silence_max && ports_.seat.is_awaited())
+    return input_ended();
+  after(silence_look, &agent_desk::look_for_silence);
 }
 
 void agent_desk::leave() { ports_.on_end(); }
@@ -85,6 +100,7 @@ void agent_desk::after(nanoseconds delay, void (agent_desk::*what)()) {
 void agent_desk::take_line(std::string line) {
   if (!agent_ && !refused_)
     return early_.push_back(std::move(line));
+  heard_at_ = ports_.clock.now();
   auto asked = wire::decode_request(line);
   if (!asked)
     return answer(wire::id_of(line).value_or(request_id{}), tl::unexpected(asked.error()));

@@ -5,6 +5,8 @@
 //   start --> seat taken ------------------------> serving --input ended--> alone --> on_end
 //        \--> in line, lines are kept --seat-------^                          ^
 //                     \--too long--> refused: every request is answered with who has the seat
+//
+// An input that is silent for long, while another agent is in line, has ended as well.
 #pragma once
 
 #include "runtime/agent/agent.hpp"
@@ -66,6 +68,7 @@ private:
   void serve();
   void be_alone();
   void look_behind();
+  void look_for_silence();
   void leave();
   void answer(const request_id& id, result<wire::reply_body> body);
   void after(nanoseconds delay, void (agent_desk::*what)());
@@ -75,6 +78,7 @@ private:
   agent_desk_ports ports_;
   std::unique_ptr<agent> agent_;
   std::vector<std::string> early_; ///< lines that came before the seat was taken
+  mono_time heard_at_;
   bool refused_ = false;
   bool ended_ = false;
   /// Timers cannot be cancelled: they look whether the desk still stands.

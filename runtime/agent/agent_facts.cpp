@@ -132,4 +132,12 @@ void agent::notify(vm_id vm) {
     wake(done{});
 }
 
+void agent::notify_all() {
+  std::set<vm_id> waiting;
+  for (const auto& [vm, waiter] : waiters_)
+    waiting.insert(vm);
+  for (const auto vm : waiting)
+    notify(vm);
+}
+
 } // namespace drover

@@ -11,6 +11,10 @@ using wire::run_state;
 
 /// After this what is in flight stays as it is; `drover status` shows it.
 constexpr nanoseconds patience = std::chrono::seconds{60};
+/// For so long a controller whose link has broken may come back: a restart of an sshd, a few tries
+/// to log in again.
+constexpr nanoseconds return_patience = std::chrono::seconds{10};
+
 /// A copy that does not run and waits for what its handover brings.
 bool is_leftover(run_state state) {
   return state == run_state::incoming || state == run_state::postmigrate;
@@ -32,20 +36,13 @@ void agent::controller_gone() {
   if (std::exchange(gone_, true))
     return;
   gone_until_ = timers_.now() + patience;
+  return_until_ = timers_.now() + return_patience;
   tasks_.spawn(outlive_controller());
 }
 
-void agent::give_way() { giving_way_ = true; }
-
-bool agent::abandoned() const { return gone_ && (giving_way_ || timers_.now() >= gone_until_); }
-
 task<done> agent::outlive_controller() {
   // Requests that wait look whether the controller is gone; the others end with their driver call.
-  std::set<vm_id> waiting;
-  for (const auto& [vm, waiter] : waiters_)
-    waiting.insert(vm);
-  for (const auto vm : waiting)
-    notify(vm);
+  notify_all();
   while (!in_progress_.empty() && !abandoned())
     co_await changed(vm_id{}, event_pause);
 
@@ -183,10 +180,14 @@ task<done> agent::end_superseded(handover_record record) {
   co_return done{};
 }
 
-/// S: before the switchover the stream is cancelled and the VM stays; after it, the target is told
-/// through the record that this side never moves again.
+/// S: before the switchover the stream is cancelled and the VM stays, unless its controller comes
+/// back; after it, the target is told through the record that this side never moves again.
 task<done> agent::orphan_source(handover_record record) {
   const auto t = ticket_of(record);
+  if (record.controller == controller_)
+    co_await await_return(t);
+  if (giving_way_)
+    co_return done{};
   if (facts_of(t).stream == stream_phase::running)
     co_await machine_.cancel_stream(t.vm(), t.number()); // refused once the vCPUs have stopped
   while (facts_of(t).stream == stream_phase::running && !abandoned())
