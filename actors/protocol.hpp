@@ -62,6 +62,7 @@ struct node_call {
 
 struct node_answer {
   result<wire::reply_body> body;
+  std::optional<clock_estimate> clock{}; ///< of the node; with an answer that holds a moment
 };
 
 /// Progress notices of this VM go to `who` until it ends or unfollows.

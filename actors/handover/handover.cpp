@@ -51,6 +51,8 @@ void handover::on(const answered& e) {
   if (e.attempt != attempts_)
     return; // Of an epoch that was backed out of.
   outstanding_.erase(e.what);
+  if (e.clock)
+    (side_of(e.what) == side::source ? source_clock_ : target_clock_) = e.clock;
   if (phase_of(e.what) == phase_)
     dispatch(e.what, e.body);
 }
@@ -169,6 +171,10 @@ void handover::received(const result<wire::reply_body>& body) {
   out_.push_back(note{barrier_passed{order_.vm, number(), order_.target, door_->barrier_wait_us}});
   if (cancel_reason_)
     return back_out(*cancel_reason_);
+  if (order_.kind == stream_kind::tls && !door_->key)
+    return back_out(
+      "the target offered no encrypted stream; --stream plain would send guest memory "
+      "in the clear");
   // Before the queue: the store's lag must not cost a stream's permits.
   if (order_.how == policy::early)
     return move_config();

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "actors/handover/convergence.hpp"
+#include "actors/handover/pause_span.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/policy.hpp"
@@ -75,6 +76,8 @@ std::string_view to_string(verdict v);
 
 struct migration_figures {
   std::optional<double> pause_s;
+  double pause_error_s = 0;  ///< at most; only between two hosts, whose clocks differ
+  std::string pause_unknown; ///< why there is no pause although the VM moved; may be empty
   std::optional<double> blackout_s;
   std::optional<double> handover_s;
   std::uint64_t bytes = 0;
@@ -152,7 +155,8 @@ public:
   struct answered {
     step what;
     result<wire::reply_body> body;
-    std::uint32_t attempt = 0; ///< of the `send` that it answers
+    std::uint32_t attempt = 0;             ///< of the `send` that it answers
+    std::optional<clock_estimate> clock{}; ///< of the node that answered
   };
   struct progressed {
     wire::stream_progress figures;
@@ -268,6 +272,8 @@ private:
   std::optional<wire::outcome> target_end_;
   std::optional<wire::taken_over> taken_over_;
   std::optional<wire::voided> proof_;
+  std::optional<clock_estimate> source_clock_;
+  std::optional<clock_estimate> target_clock_;
   convergence ladder_;
   std::uint64_t transferred_bytes_ = 0;
 

@@ -37,12 +37,6 @@ patience patience_of(step what) {
   }
 }
 
-std::optional<double> between(std::optional<wall_time> from, std::optional<wall_time> to) {
-  if (!from || !to || *to < *from)
-    return std::nullopt;
-  return drover::seconds(*to - *from);
-}
-
 } // namespace
 
 std::string_view to_string(phase p) {
@@ -170,9 +164,24 @@ void handover::end_with(verdict end, std::string reason) {
     order_.vm,         order_.source, order_.target,
     number(),          order_.how,    end,
     std::move(reason), figures(),     begun_at_ ? drover::seconds(now_ - *begun_at_) : 0};
-  out_.push_back(note{migration_ended{
-    r.vm, r.number, r.source, r.target, std::string{to_string(end)}, r.reason, r.how,
-    r.figures.pause_s, r.figures.blackout_s, r.figures.handover_s, r.total_s, r.figures.bytes}});
+  migration_ended note_of_end{
+    r.vm,
+    r.number,
+    r.source,
+    r.target,
+    std::string{to_string(end)},
+    r.reason,
+    r.how,
+    r.figures.pause_s,
+    r.figures.blackout_s,
+    r.figures.handover_s,
+    r.total_s,
+    r.figures.bytes};
+  if (r.figures.pause_error_s > 0)
+    note_of_end.pause_error_s = r.figures.pause_error_s;
+  if (!r.figures.pause_unknown.empty())
+    note_of_end.pause_unknown = r.figures.pause_unknown;
+  out_.push_back(note{std::move(note_of_end)});
   out_.push_back(give_back{permit_set::prepare});
   out_.push_back(finish{std::move(r)});
 }
@@ -184,9 +193,18 @@ migration_figures handover::figures() const {
     f.bytes = std::max(f.bytes, source_end_->transferred_bytes);
   if (!source_end_ || !target_end_ || !taken_over_)
     return f;
-  f.blackout_s = between(source_end_->stopped, target_end_->ended);
-  f.handover_s = between(target_end_->ended, taken_over_->resumed);
-  f.pause_s = between(source_end_->stopped, taken_over_->resumed);
+  const host_moment stopped{
+    order_.source, source_end_->stopped, source_end_->clock_shift, source_clock_};
+  const host_moment loaded{
+    order_.target, target_end_->ended, target_end_->clock_shift, target_clock_};
+  const host_moment resumed{
+    order_.target, taken_over_->resumed, taken_over_->clock_shift, target_clock_};
+  f.blackout_s = span_between(stopped, loaded).length_s;
+  f.handover_s = span_between(loaded, resumed).length_s;
+  auto pause = span_between(stopped, resumed);
+  f.pause_s = pause.length_s;
+  f.pause_error_s = pause.error_s;
+  f.pause_unknown = std::move(pause.unknown);
   return f;
 }
 

@@ -1,6 +1,7 @@
 #include "actors/nodes/node_session.hpp"
 
 #include "runtime/wire/codec.hpp"
+#include "runtime/wire/features.hpp"
 
 #include <algorithm>
 
@@ -88,8 +89,14 @@ commands node_session::closed(const error& why, mono_time now) {
   for (const auto& [number, call] : waiting_)
     unsent_.insert(number);
   pings_.clear();
+  clocks_asked_.clear();
+  clock_readings_ = 0;
+  clock_due_.reset();
   hello_number_ = 0;
-  if (cause_ != hello_refusal_)
+  // A login that is refused is like a hello that is: asking again soon will hardly help.
+  if (phase_ == phase::opening && why.code == errc::refused)
+    count_refusal(why);
+  else if (cause_ != hello_refusal_)
     hello_refusal_.reset();
   const std::string reason = drover::to_string(cause_.value_or(why));
   if (stopping_) {
@@ -116,6 +123,8 @@ commands node_session::tick(mono_time now) {
       give_up_link({errc::timeout, "the agent did not answer hello in time", {}}, now);
     break;
   case phase::up:
+    if (clock_due_ && now >= *clock_due_)
+      read_clocks(now);
     heartbeat(now);
     break;
   case phase::waiting:
@@ -194,15 +203,17 @@ void node_session::greet(mono_time now) {
   pinged_.reset();
   hello_number_ = next_++;
   send_own(
-    hello_number_, wire::hello{wire::protocol_version, settings_.controller}, settings_.hello_wait);
+    hello_number_, wire::hello{wire::protocol_version, settings_.controller, wire::protocol_minor},
+    settings_.hello_wait);
 }
 
 std::optional<error> node_session::objection(const wire::hello_reply& hello) const {
   if (hello.protocol != wire::protocol_version)
     return error{
       errc::refused,
-      "the agent speaks protocol " + std::to_string(hello.protocol) + ", this controller " +
-        std::to_string(wire::protocol_version),
+      "the agent speaks protocol " + wire::version_text(hello.protocol, hello.minor) +
+        ", this controller " + wire::version_text(wire::protocol_version, wire::protocol_minor) +
+        "; install the same version of drover here and there",
       hello.node.value + ", drover-agent " + hello.version};
   if (hello.node != settings_.node)
     return error{
@@ -227,6 +238,7 @@ void node_session::hello_answered(const result<wire::reply_body>& body, mono_tim
   else if (hello_ && hello_->agent_pid != hello->agent_pid)
     restarted = restart::agent;
   hello_ = *hello;
+  clock_.answered(since_, now, hello->boot_id, {hello->monotonic, hello->wall});
   hello_refusals_ = 0;
   hello_refusal_.reset();
   told_down_.reset();
@@ -235,10 +247,19 @@ void node_session::hello_answered(const result<wire::reply_body>& body, mono_tim
   emit(state_changed{link_state::up, {}});
   if (restarted)
     emit(agent_restarted{*restarted});
+  if (restarted)
+    cordon_again();
   flush(now);
+  if (can(wire::feature::clocks))
+    read_clocks(now);
 }
 
 void node_session::hello_refused(error why, mono_time now) {
+  count_refusal(why);
+  give_up_link(std::move(why), now);
+}
+
+void node_session::count_refusal(const error& why) {
   hello_refusal_ = why;
   hello_refusals_ = may_pass(why.code) ? 0 : hello_refusals_ + 1;
   if (hello_refusals_ >= settings_.hello_refusals_max) {
@@ -247,26 +268,9 @@ void node_session::hello_refused(error why, mono_time now) {
     sent.code = errc::lost;
     conclude_all(sent, why);
   }
-  give_up_link(std::move(why), now);
 }
 
-void node_session::heartbeat(mono_time now) {
-  if (pinged_ && now - *pinged_ >= settings_.dead_after_ping) {
-    give_up_link(
-      {errc::lost, "no sign of life from the agent",
-       std::to_string((now - heard_) / std::chrono::seconds(1)) + " s"},
-      now);
-  } else if (!pinged_ && now - heard_ >= settings_.ping_after) {
-    // Judged from the ping on, so that a controller that slept itself does not blame the agent.
-    pinged_ = now;
-    const sequence number = next_++;
-    pings_.insert(number);
-    send_own(number, wire::ping{}, settings_.dead_after_ping);
-  }
-}
-
-// -- timers
-// ----------------------------------------------------------------------------------------
+// -- timers --------------------------------------------------------------------------------------
 
 std::optional<mono_time> node_session::due() const {
   std::optional<mono_time> next;
@@ -277,9 +281,11 @@ std::optional<mono_time> node_session::due() const {
     also(since_ + settings_.open_wait);
   else if (phase_ == phase::greeting)
     also(since_ + settings_.hello_wait);
-  else if (phase_ == phase::up)
+  else if (phase_ == phase::up && clock_due_)
+    also(*clock_due_);
+  if (phase_ == phase::up)
     also(pinged_ ? *pinged_ + settings_.dead_after_ping : heard_ + settings_.ping_after);
-  else if (phase_ == phase::waiting)
+  if (phase_ == phase::waiting)
     also(reopen_at_);
   return next;
 }

@@ -23,6 +23,7 @@
 // are looked at by every tick. A stray event is told by `dropped` and changes nothing.
 #pragma once
 
+#include "actors/nodes/node_clock.hpp"
 #include "actors/nodes/session_commands.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
@@ -61,6 +62,8 @@ public:
   /// What the agent said in the last accepted hello; stays when the link is lost.
   const std::optional<wire::hello_reply>& last_hello() const { return hello_; }
   std::size_t calls_waiting() const { return waiting_.size(); }
+  /// How the node's clocks stand, as far as its agent has told.
+  std::optional<clock_estimate> clock(mono_time now) const { return clock_.estimate(now); }
 
 private:
   using sequence = std::uint64_t;
@@ -83,6 +86,7 @@ private:
   void greet(mono_time now);
   void hello_answered(const result<wire::reply_body>& body, mono_time now);
   void hello_refused(error why, mono_time now);
+  void count_refusal(const error& why);
   std::optional<error> objection(const wire::hello_reply& hello) const;
 
   void reply_came(wire::reply reply, mono_time now);
@@ -90,13 +94,23 @@ private:
   void drop_reply(const request_id& id);
 
   void flush(mono_time now);
-  /// A hello or a ping: not a call, nobody waits for its answer.
+  /// Not a call: nobody waits for its answer.
   void send_own(sequence number, wire::request_body body, nanoseconds wait);
-  void conclude(entries::iterator call, result<wire::reply_body> body);
+  void conclude(
+    entries::iterator call, result<wire::reply_body> body,
+    std::optional<clock_estimate> clock = std::nullopt);
   void conclude_all(const error& sent, const error& never_sent);
   void expire(mono_time now);
   error out_of_time(const entry& call) const;
+  error too_old(std::string_view needed) const;
   void heartbeat(mono_time now);
+
+  // node_session_own.cpp: what nobody has called for.
+  bool can(std::string_view feature) const;
+  void read_clocks(mono_time now);
+  void clocks_came(mono_time asked, const wire::reply& reply, mono_time now);
+  void remember_cordon(const wire::request_body& asked, const result<wire::reply_body>& body);
+  void cordon_again();
 
   request_id id_of(sequence number) const;
   /// The number in an id of this session; nullopt for every other id.
@@ -126,7 +140,13 @@ private:
 
   mono_time heard_{};               ///< when the last line came
   std::optional<mono_time> pinged_; ///< a ping that nothing followed yet
-  std::set<sequence> pings_;        ///< sent on this link and not answered
+  std::set<sequence> pings_;        ///< sent on this link and not answered; cordons too
+
+  node_clock clock_;
+  std::map<sequence, mono_time> clocks_asked_; ///< on this link; value: when
+  unsigned clock_readings_ = 0;                ///< on this link
+  std::optional<mono_time> clock_due_;
+  std::optional<wire::cordon> cordon_; ///< asked by a call, granted, and not taken back
 
   sequence next_ = 1;
   entries waiting_;                                    ///< every call that was not answered

@@ -4,6 +4,7 @@
 
 #include "runtime/link/link.hpp"
 #include "runtime/wire/codec.hpp"
+#include "runtime/wire/features.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -35,6 +36,10 @@ void node_session::reply_came(wire::reply reply, mono_time now) {
   }
   if (number && pings_.erase(*number) > 0)
     return;
+  if (
+    const auto asked =
+      number ? clocks_asked_.extract(*number) : decltype(clocks_asked_)::node_type{})
+    return clocks_came(asked.mapped(), reply, now);
   const auto call = number ? waiting_.find(*number) : waiting_.end();
   if (call == waiting_.end() || call->second.sent == 0)
     return drop_reply(reply.id);
@@ -44,7 +49,10 @@ void node_session::reply_came(wire::reply reply, mono_time now) {
       std::string(wire::method_name(call->second.body)) + " was answered by " +
         std::string(wire::type_name(*reply.body)),
       settings_.node.value);
-  conclude(call, std::move(reply.body));
+  remember_cordon(call->second.body, reply.body);
+  const bool holds_moment = reply.body && (std::holds_alternative<wire::outcome>(*reply.body) ||
+                                           std::holds_alternative<wire::taken_over>(*reply.body));
+  conclude(call, std::move(reply.body), holds_moment ? clock(now) : std::nullopt);
   flush(now);
 }
 
@@ -78,6 +86,10 @@ void node_session::flush(mono_time now) {
     unsent_.erase(unsent_.begin());
     const auto at = waiting_.find(number);
     entry& call = at->second;
+    if (const auto needed = wire::needed_feature(call.body); !needed.empty() && !can(needed)) {
+      conclude(at, tl::unexpected<error>(too_old(needed)));
+      continue;
+    }
     std::string line = wire::encode({call.id, time_left(call.deadline, now), call.body});
     if (line.size() > line_bytes_max) {
       // The link would break at it, again and again.
@@ -93,13 +105,23 @@ void node_session::flush(mono_time now) {
   }
 }
 
+error node_session::too_old(std::string_view needed) const {
+  return {
+    errc::refused,
+    "drover-agent " + hello_->version + " of " + settings_.node.value + " does not know " +
+      std::string(needed) + "; install the version of this controller there" +
+      (needed == wire::feature::stream_tls ? ", or use --stream plain" : ""),
+    {}};
+}
+
 void node_session::send_own(sequence number, wire::request_body body, nanoseconds wait) {
   emit(send_line{wire::encode(
     wire::request{id_of(number), std::chrono::ceil<milliseconds>(wait), std::move(body)})});
 }
 
-void node_session::conclude(entries::iterator call, result<wire::reply_body> body) {
-  emit(answer{call->second.id, std::move(body)});
+void node_session::conclude(
+  entries::iterator call, result<wire::reply_body> body, std::optional<clock_estimate> clock) {
+  emit(answer{call->second.id, std::move(body), std::move(clock)});
   unsent_.erase(call->first);
   deadlines_.erase({call->second.deadline, call->first});
   waiting_.erase(call);

@@ -2,6 +2,7 @@
 // are in node_session.hpp.
 #pragma once
 
+#include "runtime/base/clock_estimate.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/time.hpp"
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -28,6 +30,8 @@ struct close_link {};
 struct answer {
   request_id id;
   result<wire::reply_body> body;
+  /// How the node's clocks stand; with an answer that holds a moment.
+  std::optional<clock_estimate> clock{};
 };
 
 struct notice_came {
@@ -107,9 +111,12 @@ struct settings {
   nanoseconds hello_wait = std::chrono::seconds(15);
   nanoseconds ping_after = std::chrono::seconds(5);       ///< of silence
   nanoseconds dead_after_ping = std::chrono::seconds(10); ///< of silence that follows a ping
+  /// A node's clocks are read so often at first, and then again after this time.
+  unsigned clock_readings_first = 5;
+  nanoseconds clock_every = std::chrono::seconds(20);
   nanoseconds backoff_first = milliseconds(50);
   nanoseconds backoff_max = std::chrono::seconds(2);
-  /// From this many refused hellos in a row on, each one answers all waiting calls.
+  /// From this many refused logins or hellos in a row on, each one answers all waiting calls.
   unsigned hello_refusals_max = 3;
   std::size_t window_max = 1024; ///< calls sent and not answered
   std::size_t calls_max = 8192;  ///< calls sent or queued; more are refused with `retry`

@@ -127,7 +127,7 @@ void agent::finish(const request_id& id, answered body) {
 }
 
 void agent::on_stopped(vm_id vm, wall_time at) {
-  stopped_[vm] = at;
+  stopped_[vm] = {at, read_clocks().shift()};
   pauses_[vm] = timers_.now() + std::chrono::seconds{1};
 }
 
@@ -136,7 +136,8 @@ void agent::on_resumed(vm_id vm, wall_time) {
   notify(vm);
 }
 
-void agent::on_stream_end(vm_id vm, epoch, wire::stream_end, const std::string&, wall_time) {
+void agent::on_stream_end(vm_id vm, epoch, wire::stream_end, const std::string&, wall_time at) {
+  loaded_[vm] = {at, read_clocks().shift()};
   notify(vm);
   share_bandwidth_anew();
 }

@@ -15,6 +15,7 @@
 #include "runtime/agent/ownership_guard.hpp"
 #include "runtime/agent/run_marks.hpp"
 #include "runtime/agent/task.hpp"
+#include "runtime/base/clock_estimate.hpp"
 #include "runtime/base/timers.hpp"
 #include "runtime/store/vm_config.hpp"
 #include "runtime/wire/message.hpp"
@@ -82,6 +83,11 @@ private:
     std::string holder;
     std::uint64_t generation = 0;
   };
+  /// A moment, and how the clocks stood to each other when it was heard of.
+  struct stamp {
+    wall_time at;
+    nanoseconds clock_shift;
+  };
   struct claim_state {
     epoch number;
     std::optional<result<wire::claimed>> end; ///< absent: under way
@@ -104,6 +110,7 @@ private:
   // agent_node.cpp: the node as a whole, and VMs that it owns.
   task<answered> handle(wire::hello asked, mono_time until);
   task<answered> handle(wire::ping asked, mono_time until);
+  task<answered> handle(wire::read_clocks asked, mono_time until);
   task<answered> handle(wire::list_vms asked, mono_time until);
   task<answered> handle(wire::start_vm asked, mono_time until);
   task<answered> handle(wire::stop_vm asked, mono_time until);
@@ -234,6 +241,7 @@ private:
   result<done> mark_seen(const ticket& t);
   wire::run_state state_of(const machine_status& status) const;
   bool has_loaded(const machine_status& status) const;
+  clock_reading read_clocks() const;
   static bool source_runs(const handover_record& record, const ticket& t);
   pending<done> changed(vm_id vm, nanoseconds at_most);
   pending<done> sleep(nanoseconds delay);
@@ -276,7 +284,8 @@ private:
   std::map<vm_id, claim_state> claims_;
   /// The epoch whose settled state is looked at again for a while.
   std::map<vm_id, epoch> watched_;
-  std::map<vm_id, wall_time> stopped_;
+  std::map<vm_id, stamp> stopped_; ///< S: the vCPUs
+  std::map<vm_id, stamp> loaded_;  ///< T: its stream's end
   /// What the streams that leave here were told last.
   bandwidth_by_vm told_shares_;
   std::optional<cordon_held> cordon_;

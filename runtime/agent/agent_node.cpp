@@ -1,5 +1,6 @@
 #include "runtime/agent/agent.hpp"
 #include "runtime/agent/busy_vm.hpp"
+#include "runtime/wire/features.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -43,17 +44,23 @@ void describe(wire::vm_entry& entry, const std::string& text, const hypervisor& 
 task<agent::answered> agent::handle(wire::hello asked, mono_time) {
   if (asked.protocol != wire::protocol_version)
     co_return fail(
-      errc::refused, "protocol " + std::to_string(asked.protocol) +
-                       " was asked for, this agent speaks protocol " +
-                       std::to_string(wire::protocol_version));
+      errc::refused,
+      "protocol " + wire::version_text(asked.protocol, asked.minor) +
+        " was asked for, this agent speaks protocol " +
+        wire::version_text(wire::protocol_version, wire::protocol_minor) +
+        "; install the same version of drover here and there",
+      settings_.node.value + ", drover-agent " + settings_.version);
   greeted_ = true;
   controller_ = asked.controller;
   wire::hello_reply answer;
   answer.protocol = wire::protocol_version;
+  answer.minor = wire::protocol_minor;
   answer.node = settings_.node;
   answer.boot_id = settings_.boot_id;
   answer.version = settings_.version;
   answer.hypervisor = machines_.version();
+  for (const auto one : wire::features_here)
+    answer.features.emplace_back(one);
   for (const auto how : all_policies)
     answer.features.push_back("policy-" + std::string{to_string(how)});
   if (settings_.access == agent_access::observe)
@@ -61,14 +68,20 @@ task<agent::answered> agent::handle(wire::hello asked, mono_time) {
   answer.agent_pid = settings_.pid;
   answer.memory_bytes = settings_.memory_bytes;
   answer.cores = settings_.cores;
-  answer.monotonic = timers_.now();
-  answer.wall = settings_.wall_now();
+  const auto clocks = read_clocks();
+  answer.monotonic = clocks.monotonic;
+  answer.wall = clocks.wall;
   if (settings_.access == agent_access::control && !std::exchange(surveying_, true))
     tasks_.spawn(adopt());
   co_return answer;
 }
 
 task<agent::answered> agent::handle(wire::ping, mono_time) { co_return wire::accepted{}; }
+
+task<agent::answered> agent::handle(wire::read_clocks, mono_time) {
+  const auto clocks = read_clocks();
+  co_return wire::clocks{clocks.monotonic, clocks.wall};
+}
 
 /// The VMs of this node, without what their configs say. What the store tells of all the others is
 /// dropped as it comes: in a large cluster it is a lot, and every agent may be asked at once.

@@ -219,7 +219,7 @@ task<agent::answered> agent::handle(wire::stream asked, mono_time) {
     co_return tl::unexpected{saved.error()};
   if (facts.stream == stream_phase::none)
     stopped_.erase(asked.evidence.vm());
-  const listening door{asked.host, asked.port, asked.token, asked.key};
+  const listening door{asked.host, asked.port, asked.token, asked.key.value_or("")};
   const bool is_new = facts.stream != stream_phase::running;
   const auto share =
     is_new ? admit_stream(asked.evidence.vm(), asked.bandwidth_bytes_per_s) : std::uint64_t{0};
@@ -265,7 +265,12 @@ task<agent::answered> agent::handle(wire::await_outcome asked, mono_time until) 
   for (;;) {
     if (auto ended = machines_.stream_outcome(t.vm(), t.number())) {
       if (!target && !ended->stopped && stopped_.contains(t.vm()))
-        ended->stopped = stopped_.at(t.vm());
+        ended->stopped = stopped_.at(t.vm()).at;
+      // A moment that an earlier agent has heard of has no shift that this one could tell.
+      const auto& heard = target ? loaded_ : stopped_;
+      const auto moment = target ? ended->ended : ended->stopped;
+      if (const auto found = heard.find(t.vm()); found != heard.end() && found->second.at == moment)
+        ended->clock_shift = found->second.clock_shift;
       if (ended->end == wire::stream_end::completed && marks_of(t.vm()).run < t.number())
         pauses_[t.vm()] = timers_.now() + std::chrono::seconds{1};
       co_return *ended;

@@ -79,13 +79,16 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
   marks.barrier = t.number();
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return tl::unexpected{saved.error()};
-  const auto door = co_await machine_.open_door(t.vm(), t.number(), asked.kind);
+  const auto door =
+    co_await machine_.open_door(t.vm(), t.number(), asked.kind.value_or(stream_kind::plain));
   if (!door)
     co_return tl::unexpected{door.error()};
   if (auto open = still_open(t); !open)
     co_return tl::unexpected{open.error()};
-  co_return wire::stream_offer{door->host, door->port,        door->token,
-                               *waited,    settings_.boot_id, door->key};
+  wire::stream_offer offer{door->host, door->port, door->token, *waited, settings_.boot_id};
+  if (!door->key.empty())
+    offer.key = door->key;
+  co_return offer;
 }
 
 result<done> agent::still_open(const ticket& t) const {
@@ -194,6 +197,7 @@ task<result<wire::taken_over>> agent::let_run(ticket t, guard_facts facts) {
     if (!resumed)
       co_return tl::unexpected{resumed.error()};
     answer.resumed = *resumed;
+    answer.clock_shift = read_clocks().shift();
   }
   pauses_.erase(t.vm());
   if (t.how() == policy::ticket)

@@ -174,12 +174,15 @@ struct migration_ended {
   std::optional<double> handover_s;
   double total_s = 0;
   std::uint64_t bytes = 0;
+  std::optional<double> pause_error_s{};      ///< at most; between two hosts
+  std::optional<std::string> pause_unknown{}; ///< why there is no pause although the VM moved
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("vm", s.vm), f("number", s.number), f("source", s.source), f("target", s.target);
     f("result", s.result), f("reason", s.reason), f("how", s.how), f("pause_s", s.pause_s);
     f("blackout_s", s.blackout_s), f("handover_s", s.handover_s), f("total_s", s.total_s);
-    f("bytes", s.bytes);
+    f("bytes", s.bytes), f("pause_error_s", s.pause_error_s);
+    f("pause_unknown", s.pause_unknown);
   }
 };
 

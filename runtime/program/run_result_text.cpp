@@ -29,6 +29,8 @@ ordered_json json_of(const migration_result& m) {
     {"policy", std::string{to_string(m.how)}},
     {"epoch", m.number.value},
     {"pause_s", json_of(m.figures.pause_s)},
+    {"pause_error_s", m.figures.pause_error_s},
+    {"pause_unknown", m.figures.pause_unknown},
     {"blackout_s", json_of(m.figures.blackout_s)},
     {"handover_s", json_of(m.figures.handover_s)},
     {"total_s", m.total_s},
@@ -37,6 +39,14 @@ ordered_json json_of(const migration_result& m) {
 
 std::string milliseconds_text(const std::optional<double>& value_s) {
   return value_s ? fmt::format("{:.2f}", *value_s * 1000) : "-";
+}
+
+/// "2.31", or "2.31 ±0.04" between two hosts.
+std::string pause_text(const migration_figures& f) {
+  auto text = milliseconds_text(f.pause_s);
+  if (f.pause_s && f.pause_error_s > 0)
+    text += fmt::format(" ±{:.2f}", f.pause_error_s * 1000);
+  return text;
 }
 
 void append_distribution(
@@ -77,12 +87,12 @@ std::string to_table(const run_result& r) {
   auto into = std::back_inserter(out);
   if (!r.migrations.empty()) {
     fmt::format_to(
-      into, "{:>9}  {:<10} {:<10} {:<14} {:>9} {:>9} {:>9} {:>8} {:>9}\n", "VMID", "SOURCE",
+      into, "{:>9}  {:<10} {:<10} {:<14} {:>14} {:>9} {:>9} {:>8} {:>9}\n", "VMID", "SOURCE",
       "TARGET", "RESULT", "PAUSE ms", "BLACK ms", "HAND ms", "TOTAL s", "MIB");
     for (const auto& m : r.migrations)
       fmt::format_to(
-        into, "{:>9}  {:<10} {:<10} {:<14} {:>9} {:>9} {:>9} {:>8.2f} {:>9.2f}\n", m.vm.value,
-        m.source.value, m.target.value, to_string(m.end), milliseconds_text(m.figures.pause_s),
+        into, "{:>9}  {:<10} {:<10} {:<14} {:>14} {:>9} {:>9} {:>8.2f} {:>9.2f}\n", m.vm.value,
+        m.source.value, m.target.value, to_string(m.end), pause_text(m.figures),
         milliseconds_text(m.figures.blackout_s), milliseconds_text(m.figures.handover_s), m.total_s,
         static_cast<double>(m.figures.bytes) / (1024 * 1024));
     fmt::format_to(into, "\n  {:<10} {:>9} {:>9} {:>9}  (ms)\n", "pause", "p50", "p99", "max");
@@ -91,6 +101,9 @@ std::string to_table(const run_result& r) {
     append_distribution(out, "total", r.pause);
     out += "\n";
   }
+  for (const auto& m : r.migrations)
+    if (!m.figures.pause_unknown.empty())
+      fmt::format_to(into, "VM {}: no pause is told, {}\n", m.vm.value, m.figures.pause_unknown);
   for (const auto& s : r.stayed)
     fmt::format_to(into, "VM {} did not move: {}\n", s.vm.value, s.reason);
   if (!r.message.empty())

@@ -266,7 +266,10 @@ bool decode_fields(const nlohmann::json& from, T& to, json_fault& fault) {
     const auto member = from.find(key);
     if (member == from.end()) {
       ok = is_optional<std::remove_cvref_t<decltype(field)>>;
-      if (!ok)
+      // Whatever this side would say by itself, the other has said nothing.
+      if constexpr (is_optional<std::remove_cvref_t<decltype(field)>>)
+        field.reset();
+      else
         fault = {path_step(key), "is missing"};
     } else if (!decode_json(*member, field, fault)) {
       ok = false;

@@ -36,8 +36,11 @@
 
 namespace drover::wire {
 
-/// The major version must agree; features tell the rest.
+/// The major version must agree. Within it, a field that came later is optional, and what came
+/// later is asked only of those that have told its feature.
 inline constexpr int protocol_version = 1;
+/// For people: counts what was added since the major version began.
+inline constexpr std::uint32_t protocol_minor = 1;
 
 /// How a QEMU stands, as the agent reports it. `absent` = no QEMU process on this node.
 enum class run_state : std::uint8_t {
@@ -87,12 +90,22 @@ struct hello_reply {
   std::uint32_t cores = 0;
   mono_time monotonic;
   wall_time wall;
+  std::optional<std::uint32_t> minor{}; ///< since 1.1
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("protocol", s.protocol), f("node", s.node), f("boot_id", s.boot_id), f("version", s.version);
     f("hypervisor", s.hypervisor), f("features", s.features), f("agent_pid", s.agent_pid);
     f("memory_bytes", s.memory_bytes), f("cores", s.cores), f("monotonic", s.monotonic);
-    f("wall", s.wall);
+    f("wall", s.wall), f("minor", s.minor);
+  }
+};
+
+struct clocks {
+  mono_time monotonic;
+  wall_time wall;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("monotonic", s.monotonic), f("wall", s.wall);
   }
 };
 
@@ -167,7 +180,7 @@ struct stream_offer {
   std::string token;
   std::uint32_t barrier_wait_us = 0; ///< how long T's view took to show the record
   std::string boot_id;               ///< of T's host: only from this boot a proof of void counts
-  std::string key{};                 ///< hexadecimal; empty = the stream is plain
+  std::optional<std::string> key{};  ///< hexadecimal; absent = a plain stream; since 1.1
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("host", s.host), f("port", s.port), f("token", s.token);
@@ -194,10 +207,12 @@ struct outcome {
   std::optional<wall_time> stopped;
   std::optional<wall_time> ended;
   std::uint64_t transferred_bytes = 0;
+  /// Wall clock less monotonic clock at that moment; absent: the agent was away. Since 1.1.
+  std::optional<nanoseconds> clock_shift{};
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("end", s.end), f("reason", s.reason), f("stopped", s.stopped), f("ended", s.ended);
-    f("transferred_bytes", s.transferred_bytes);
+    f("transferred_bytes", s.transferred_bytes), f("clock_shift_ns", s.clock_shift);
   }
 };
 
@@ -206,9 +221,11 @@ struct taken_over {
   std::optional<wall_time> resumed;
   /// Policy `nocheck`: the own view did not show this node as owner when the resume came.
   bool raced = false;
+  std::optional<nanoseconds> clock_shift{}; ///< as in `outcome`; since 1.1
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("state", s.state), f("resumed", s.resumed), f("raced", s.raced);
+    f("clock_shift_ns", s.clock_shift);
   }
 };
 
@@ -238,7 +255,7 @@ struct accepted {
 
 using reply_body = std::variant<
   accepted, hello_reply, vm_list, vm_status, begun, stream_offer, outcome, taken_over, claimed,
-  voided>;
+  voided, clocks>;
 
 // -- requests: `answer` is the reply's type, `method` its name on the wire -----------------------
 
@@ -246,16 +263,24 @@ struct hello {
   using answer = hello_reply;
   static constexpr const char* method = "hello";
   int protocol = protocol_version;
-  std::string controller; ///< who asks, for people: "host:pid"
+  std::string controller;               ///< who asks, for people: "host:pid"
+  std::optional<std::uint32_t> minor{}; ///< since 1.1
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
-    f("protocol", s.protocol), f("controller", s.controller);
+    f("protocol", s.protocol), f("controller", s.controller), f("minor", s.minor);
   }
 };
 
 struct ping {
   using answer = accepted;
   static constexpr const char* method = "ping";
+  template <class Self, class F>
+  static void fields(Self&, F&&) {}
+};
+
+struct read_clocks {
+  using answer = clocks;
+  static constexpr const char* method = "read_clocks";
   template <class Self, class F>
   static void fields(Self&, F&&) {}
 };
@@ -325,7 +350,7 @@ struct receive {
   std::string config;
   machine_facts facts;
   bool was_paused = false;
-  stream_kind kind = stream_kind::tls;
+  std::optional<stream_kind> kind = stream_kind::tls; ///< absent = plain; since 1.1
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("config", s.config), f("facts", s.facts);
@@ -342,8 +367,8 @@ struct stream {
   std::string token;
   std::uint64_t bandwidth_bytes_per_s = 0; ///< 0 = unlimited
   std::uint32_t downtime_limit_ms = 0;
-  std::string target_boot_id; ///< as the target has offered it
-  std::string key{};          ///< as the target has offered it; empty = the stream is plain
+  std::string target_boot_id;       ///< as the target has offered it
+  std::optional<std::string> key{}; ///< as the target has offered it; since 1.1
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("host", s.host), f("port", s.port), f("token", s.token);
@@ -422,7 +447,7 @@ struct continue_source {
 using request_body = std::variant<
   hello, ping, list_vms, start_vm, stop_vm, cordon, uncordon, begin_handover, receive, stream,
   set_downtime_limit, await_outcome, cancel_stream, move_config, take_over, await_claim,
-  release_source, settle, void_handover, continue_source>;
+  release_source, settle, void_handover, continue_source, read_clocks>;
 
 struct request {
   request_id id;

@@ -5,6 +5,7 @@
 #include "runtime/base/time.hpp"
 #include "runtime/link/link.hpp"
 #include "runtime/wire/codec.hpp"
+#include "runtime/wire/features.hpp"
 #include "tests/support/tickets.hpp"
 
 #include <functional>
@@ -75,6 +76,7 @@ private:
     h.node = node_;
     h.boot_id = "boot";
     h.agent_pid = 1;
+    h.features.emplace_back(wire::feature::stream_tls);
     return h;
   }
 
@@ -99,7 +101,7 @@ struct good_answers {
       0};
   }
   result<wire::reply_body> operator()(const wire::receive&) const {
-    return wire::stream_offer{"127.0.0.1", 4000, "token", 10, "boot"};
+    return wire::stream_offer{"127.0.0.1", 4000, "token", 10, "boot", "key"};
   }
   result<wire::reply_body> operator()(const wire::await_outcome& a) const {
     const bool source = a.evidence.source() == here;

@@ -43,7 +43,7 @@ public:
         const auto attempt = s.attempt;
         std::erase_if(asked, [&](const auto& a) { return a.what == what && a.attempt == attempt; });
         log.push_back(what);
-        give(handover::answered{what, answer_for(what), attempt});
+        give(handover::answered{what, answer_for(what), attempt, clock});
         return true;
       }
     if (timers.empty())
@@ -66,7 +66,7 @@ public:
     silent.erase(what);
     std::erase_if(asked, [what](const auto& a) { return a.what == what; });
     log.push_back(what);
-    give(handover::answered{what, std::move(body)});
+    give(handover::answered{what, std::move(body), 0, clock});
   }
 
   bool is_asked(step what) const {
@@ -92,7 +92,7 @@ public:
     case step::begin:
       return wire::begun{make_ticket(105, 7, "n1", "n2"), "name: a\n", {}, false, 0, 0};
     case step::receive:
-      return wire::stream_offer{"127.0.0.1", 4000, "token", 10, "boot"};
+      return wire::stream_offer{"127.0.0.1", 4000, "token", 10, "boot", "key"};
     case step::source_outcome:
       return wire::outcome{
         wire::stream_end::completed,
@@ -115,6 +115,8 @@ public:
   }
 
   handover machine;
+  /// Of both nodes, which are one host.
+  std::optional<clock_estimate> clock = clock_estimate{"boot", {}, {}, {}};
   mono_time now{};
   std::set<permit_set> wanted;
   std::set<permit_set> held;

@@ -30,7 +30,9 @@ TEST_CASE("an agent of another protocol or node is refused after a few tries", "
     const char* what;
   };
   const std::vector<row> rows{
-    {other_protocol, errc::refused, "the agent speaks protocol 2, this controller 1"},
+    {other_protocol, errc::refused,
+     "the agent speaks protocol 2.0, this controller 1.1; install the same version of drover "
+     "here and there"},
     {other_node, errc::refused, "the agent at the link's other end is of node n7"},
     {fail(errc::refused, "no controller wanted"), errc::refused, "no controller wanted"},
     {fail(errc::invalid, "what?"), errc::invalid, "what?"},

@@ -42,6 +42,7 @@ public:
   int closes = 0;
   std::vector<wire::request> sent;
   std::map<request_id, std::vector<result<wire::reply_body>>> answers;
+  std::map<request_id, std::optional<clock_estimate>> clocks; ///< that came with the answers
   std::vector<request_id> answer_order;
   std::vector<session::state_changed> states;
   std::vector<session::drop> drops;
@@ -126,6 +127,7 @@ private:
   }
   void on(session::answer& c) {
     answers[c.id].push_back(std::move(c.body));
+    clocks[c.id] = std::move(c.clock);
     answer_order.push_back(c.id);
   }
   void on(session::notice_came& c) { notices.push_back(std::move(c.body)); }

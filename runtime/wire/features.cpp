@@ -1,0 +1,17 @@
+#include "runtime/wire/features.hpp"
+
+namespace drover::wire {
+
+std::string_view needed_feature(const request_body& body) {
+  if (const auto* asked = std::get_if<receive>(&body))
+    return asked->kind == stream_kind::tls ? feature::stream_tls : std::string_view{};
+  if (const auto* asked = std::get_if<stream>(&body))
+    return asked->key ? feature::stream_tls : std::string_view{};
+  return std::holds_alternative<read_clocks>(body) ? feature::clocks : std::string_view{};
+}
+
+std::string version_text(int major, std::optional<std::uint32_t> minor) {
+  return std::to_string(major) + "." + std::to_string(minor.value_or(0));
+}
+
+} // namespace drover::wire
