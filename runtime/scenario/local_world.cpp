@@ -4,6 +4,7 @@
 #include "runtime/scenario/local_store.hpp"
 #include "runtime/scenario/rescue_socket.hpp"
 #include "runtime/scenario/room_processes.hpp"
+#include "runtime/scenario/strangers.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -192,6 +193,18 @@ result<done> local_world::kill_qemu(vm_id vm, stream_role role) {
     return fail(
       errc::refused,
       (role == stream_role::target ? "no QEMU receives VM " : "no QEMU sends VM ") + to_string(vm));
+  return done{};
+}
+
+result<done> local_world::send_strangers(const node_id& node, milliseconds span) {
+  const auto& at = cluster_.nodes.at(node);
+  const auto local = agent_program(cluster_);
+  if (!hosts_ && !local)
+    return tl::unexpected<error>(local.error());
+  const auto came =
+    visit_doors(hosts_ ? std::filesystem::path{at.place.agent} : *local, at.run_dir.string(), span);
+  if (!came)
+    return tl::unexpected<error>(came.error());
   return done{};
 }
 

@@ -43,6 +43,8 @@ public:
   /// SIGKILL to the QEMU from which this VM leaves; `refused` where none does.
   result<done> kill_source_qemu(vm_id vm);
   result<done> kill_agent(const node_id& node);
+  /// Strangers at every door that the node's agent opens within `span`, which is waited for.
+  result<done> send_strangers(const node_id& node, milliseconds span);
   /// Null where the links are processes.
   ssh_hosts* hosts() { return hosts_.get(); }
 

@@ -233,11 +233,19 @@ struct stall_streams {
   milliseconds span{0};
 };
 
+/// Whoever can reach the node's doors for streams comes to each of them.
+struct strangers {
+  static constexpr const char* verb = "strangers";
+  static constexpr bool local = true;
+  node_id node;
+  milliseconds span{0};
+};
+
 using any = std::variant<
   evacuate, migrate, cancel, restart_controller, kill_target_qemu, kill_source_qemu, kill_agent,
   kill_node, boot_node, slow_node, cut_link, half_open_link, slow_link, duplicate_lines, lag,
   hang_store, lose_quorum, change_membership, cut_store, remove_lock, fail_writes, fail_marks,
-  refuse_receive, lose_acknowledgement, cut_streams, stall_streams>;
+  refuse_receive, lose_acknowledgement, cut_streams, stall_streams, strangers>;
 
 /// The word that stands for it in a file.
 inline std::string verb_of(const any& what) {

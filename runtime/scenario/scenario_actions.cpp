@@ -182,6 +182,7 @@ constexpr std::array<verb_reader, std::variant_size_v<action::any>> verbs{{
   {"lose_acknowledgement", read_of_vm<action::lose_acknowledgement>},
   {"cut_streams", read_of_node<action::cut_streams>},
   {"stall_streams", read_span_of_node<action::stall_streams>},
+  {"strangers", read_span_of_node<action::strangers>},
 }};
 
 /// What the local world can do to links that are real logins.

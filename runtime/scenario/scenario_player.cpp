@@ -113,6 +113,14 @@ void scenario_player::carry_out(const action::half_open_link& a) {
   break_link(a.verb, a.node, a.span, &ssh_hosts::stall);
 }
 
+void scenario_player::carry_out(const action::strangers& a) {
+  watching_.trace()->take({wall_now(), scenario_acted{a.verb, a.node.value}});
+  heals_.push_back(std::async(std::launch::async, [this, a] {
+    if (auto came = world_->send_strangers(a.node, a.span); !came)
+      complain(to_string(came.error()));
+  }));
+}
+
 void scenario_player::break_link(
   const char* verb, const node_id& node, milliseconds span,
   result<done> (ssh_hosts::*how)(const node_id&)) {

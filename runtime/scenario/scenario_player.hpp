@@ -39,6 +39,7 @@ private:
   void carry_out(const action::cancel& a);
   void carry_out(const action::cut_link& a);
   void carry_out(const action::half_open_link& a);
+  void carry_out(const action::strangers& a);
   /// What the local world cannot do is refused before anything is started.
   template <class Other>
   void carry_out(const Other& a) {

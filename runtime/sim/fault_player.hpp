@@ -56,6 +56,8 @@ private:
   void on(const action::lose_acknowledgement& a);
   void on(const action::cut_streams& a);
   void on(const action::stall_streams& a);
+  /// Simulated doors turn them away at no cost.
+  void on(const action::strangers& a) { done(a.verb, a.node.value); }
 
   void done(const char* word, const std::string& detail);
   /// The last of several overlapping faults of a kind decides when it heals.

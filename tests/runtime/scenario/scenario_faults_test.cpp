@@ -89,7 +89,7 @@ const std::vector<fault> common_faults{
    "kill_target_qemu, kill_source_qemu, kill_agent, kill_node, boot_node, slow_node, cut_link, "
    "half_open_link, slow_link, duplicate_lines, lag, hang_store_ms, lose_quorum, "
    "change_membership, cut_store, remove_lock, fail_writes, fail_marks, refuse_receive, "
-   "lose_acknowledgement, cut_streams, stall_streams"},
+   "lose_acknowledgement, cut_streams, stall_streams, strangers"},
   {"/actions/0/after_ms", "5",
    "/actions/0/after_ms: belongs to a condition (when); without one: at_ms"},
   {"/actions/1/migrate", "300", "/actions/1/migrate: there is no VM 300 in this scenario"},
