@@ -99,7 +99,10 @@ private:
     auto qemu = settings_.qemu;
     if (settings_.access == agent_access::observe)
       qemu.access = hypervisor_access::observe;
-    machines_ = std::make_unique<qemu_hypervisor>(loop_, std::move(qemu));
+    if (settings_.make_hypervisor)
+      machines_ = settings_.make_hypervisor(loop_);
+    else
+      machines_ = std::make_unique<qemu_hypervisor>(loop_, std::move(qemu));
     return std::make_unique<agent>(
       settings_of(settings_), *store_, *machines_, marks_, clock_, std::move(send));
   }
@@ -155,7 +158,7 @@ private:
   loop_timers clock_;
   file_mark_store marks_;
   std::unique_ptr<store> store_;
-  std::unique_ptr<qemu_hypervisor> machines_;
+  std::unique_ptr<hypervisor> machines_;
   asio::posix::stream_descriptor in_;
   asio::posix::stream_descriptor out_;
   asio::signal_set signals_;

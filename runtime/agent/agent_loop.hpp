@@ -12,15 +12,24 @@
 #include "runtime/store/make_store.hpp"
 
 #include <cstdint>
-#include <string>
+#include <functional>
+#include <memory>
+
+namespace asio {
+class io_context;
+}
 
 namespace drover {
+
+class hypervisor;
 
 struct agent_loop_settings {
   qemu_settings qemu; ///< with the node and its run directory
   store_spec store;
   agent_access access = agent_access::control;
   std::uint64_t bandwidth_bytes_per_s = 0; ///< of all streams that leave; 0 = unlimited
+  /// In the place of QEMU; called once the node's seat is taken. Empty = QEMU.
+  std::function<std::unique_ptr<hypervisor>(asio::io_context&)> make_hypervisor;
 };
 
 /// Serves standard input until it ends and everything in flight is safe. Errors are of the start

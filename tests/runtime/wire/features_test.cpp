@@ -79,7 +79,7 @@ TEST_CASE("what came later needs its feature, and each has its own word") {
   const auto t = make_ticket(1, 2, "n1", "n2");
   CHECK(wire::needed_feature(wire::read_clocks{}) == "clocks");
   CHECK(wire::needed_feature(wire::receive{t, {}, {}, false}) == "stream-tls");
-  wire::stream stream{t, "h", 1, "t"};
+  wire::stream stream{t, "h", 1, "t", 0, 0, "b"};
   CHECK(wire::needed_feature(stream).empty());
   stream.key = "k";
   CHECK(wire::needed_feature(stream) == "stream-tls");
