@@ -63,6 +63,7 @@ struct node_call {
 struct node_answer {
   result<wire::reply_body> body;
   std::optional<clock_estimate> clock{}; ///< of the node; with an answer that holds a moment
+  std::uint32_t link = 0;                ///< as in session::answer
 };
 
 /// Progress notices of this VM go to `who` until it ends or unfollows.

@@ -1,6 +1,7 @@
 #include "actors/handover/handover.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace drover {
 namespace {
@@ -53,6 +54,12 @@ void handover::on(const answered& e) {
   outstanding_.erase(e.what);
   if (e.clock)
     (side_of(e.what) == side::source ? source_clock_ : target_clock_) = e.clock;
+  if (e.what == step::source_outcome)
+    outcome_link_ = e.link;
+  // A source that was alone meanwhile may have said in the record that its stream is complete,
+  // later than the target has settled it.
+  if (e.what == step::release && e.link != outcome_link_)
+    settle_again_ = true;
   if (phase_of(e.what) == phase_)
     dispatch(e.what, e.body);
 }
@@ -376,6 +383,10 @@ void handover::cleaned(step what, const result<wire::reply_body>& body) {
   cleaning_left_.erase(what);
   if (!cleaning_left_.empty())
     return;
+  if (std::exchange(settle_again_, false)) {
+    cleaning_left_.insert(step::settle_target);
+    return repeat(step::settle_target);
+  }
   if (left_over_.empty())
     return end_with(verdict::moved, {});
   std::string why = "moved, but this is left over: " + left_over_.front();

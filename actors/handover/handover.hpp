@@ -157,6 +157,7 @@ public:
     result<wire::reply_body> body;
     std::uint32_t attempt = 0;             ///< of the `send` that it answers
     std::optional<clock_estimate> clock{}; ///< of the node that answered
+    std::uint32_t link = 0;                ///< counts the node's links
   };
   struct progressed {
     wire::stream_progress figures;
@@ -286,6 +287,8 @@ private:
   bool holds_streams_ = false;
   std::set<step> outstanding_;
   std::set<step> cleaning_left_;
+  std::uint32_t outcome_link_ = 0;     ///< the source's, when it told its outcome
+  bool settle_again_ = false;          ///< the source has been alone since
   std::vector<std::string> left_over_; ///< clean-up that failed for good
   std::map<step, std::uint32_t> repeats_;
   std::map<std::uint32_t, step> repeat_at_; ///< timer generation -> step to ask again

@@ -72,7 +72,7 @@ private:
     self_->request(owner, c.deadline + answer_grace, node_call{std::move(c.body), c.deadline})
       .then(
         [this, what, attempt](node_answer& a) {
-          feed(handover::answered{what, std::move(a.body), attempt, std::move(a.clock)});
+          feed(handover::answered{what, std::move(a.body), attempt, std::move(a.clock), a.link});
         },
         [this, what, attempt](const caf::error&) {
           feed(handover::answered{

@@ -69,7 +69,7 @@ private:
       return;
     auto answer = std::move(kept->second);
     promises_.erase(kept);
-    answer.deliver(node_answer{std::move(c.body), std::move(c.clock)});
+    answer.deliver(node_answer{std::move(c.body), std::move(c.clock), c.link});
   }
 
   void carry_out(session::notice_came& c) {

@@ -238,6 +238,7 @@ void node_session::hello_answered(const result<wire::reply_body>& body, mono_tim
   else if (hello_ && hello_->agent_pid != hello->agent_pid)
     restarted = restart::agent;
   hello_ = *hello;
+  ++links_;
   clock_.answered(since_, now, hello->boot_id, {hello->monotonic, hello->wall});
   hello_refusals_ = 0;
   hello_refusal_.reset();

@@ -134,6 +134,7 @@ private:
   std::optional<mono_time> up_since_;
 
   std::optional<wire::hello_reply> hello_;
+  std::uint32_t links_ = 0; ///< on which hello was accepted
   sequence hello_number_ = 0;
   unsigned hello_refusals_ = 0;
   std::optional<error> hello_refusal_;

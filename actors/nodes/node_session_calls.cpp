@@ -121,7 +121,7 @@ void node_session::send_own(sequence number, wire::request_body body, nanosecond
 
 void node_session::conclude(
   entries::iterator call, result<wire::reply_body> body, std::optional<clock_estimate> clock) {
-  emit(answer{call->second.id, std::move(body), std::move(clock)});
+  emit(answer{call->second.id, std::move(body), std::move(clock), links_});
   unsent_.erase(call->first);
   deadlines_.erase({call->second.deadline, call->first});
   waiting_.erase(call);

@@ -32,6 +32,9 @@ struct answer {
   result<wire::reply_body> body;
   /// How the node's clocks stand; with an answer that holds a moment.
   std::optional<clock_estimate> clock{};
+  /// Counts the links on which hello was accepted: another number says that the agent was alone
+  /// for a while.
+  std::uint32_t link = 0;
 };
 
 struct notice_came {

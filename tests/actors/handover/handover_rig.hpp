@@ -62,11 +62,11 @@ public:
     REQUIRE(is_asked(what));
   }
 
-  void answer(step what, result<wire::reply_body> body) {
+  void answer(step what, result<wire::reply_body> body, std::uint32_t link = 0) {
     silent.erase(what);
     std::erase_if(asked, [what](const auto& a) { return a.what == what; });
     log.push_back(what);
-    give(handover::answered{what, std::move(body), 0, clock});
+    give(handover::answered{what, std::move(body), 0, clock, link});
   }
 
   bool is_asked(step what) const {

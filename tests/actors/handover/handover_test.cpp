@@ -435,3 +435,20 @@ TEST_CASE("after its end a migration gives late permits back and says nothing el
   CHECK(std::holds_alternative<handover::give_back>(commands.front()));
   CHECK(rig.machine.handle(handover::cancel_asked{"again"}, rig.now).empty());
 }
+
+TEST_CASE(
+  "a source that was alone before its release may have opened the record again", "[handover]") {
+  const std::uint32_t link = GENERATE(1U, 2U);
+  handover_rig rig;
+  rig.give(handover::begin{});
+  rig.run_until(step::source_outcome);
+  rig.answer(step::source_outcome, handover_rig::good_answer(step::source_outcome), 1);
+  rig.run_until(step::release);
+  rig.run();
+  CHECK(std::count(rig.log.begin(), rig.log.end(), step::settle_target) == 1);
+  rig.answer(step::release, wire::accepted{}, link);
+  rig.run();
+  REQUIRE(rig.ending);
+  CHECK(rig.ending->end == verdict::moved);
+  CHECK(std::count(rig.log.begin(), rig.log.end(), step::settle_target) == link);
+}
