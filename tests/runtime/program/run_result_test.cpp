@@ -78,8 +78,8 @@ TEST_CASE("the JSON has every documented field", "[run_result]") {
   CHECK(json.contains("duration_s"));
   const auto& m = json.at("migrations")[0];
   for (const auto* key :
-       {"vmid", "source", "target", "result", "policy", "pause_s", "blackout_s", "handover_s",
-        "total_s", "bytes"})
+       {"vmid", "source", "target", "result", "policy", "pause_s", "pause_error_s", "pause_unknown",
+        "blackout_s", "handover_s", "total_s", "bytes"})
     CHECK(m.contains(key));
 }
 
@@ -90,4 +90,22 @@ TEST_CASE("the table shows every VM that did not move with its reason", "[run_re
   CHECK(text.find("VM 101 did not move: a reason") != std::string::npos);
   CHECK(text.find("2.00") != std::string::npos);
   CHECK(text.find("some_stayed: 1 moved, 1 did not") != std::string::npos);
+}
+
+TEST_CASE(
+  "a pause between two hosts is shown with its error, or why there is none", "[run_result]") {
+  auto far = ended(100, verdict::moved, 0.002);
+  far.figures.pause_error_s = 0.00012;
+  auto set = ended(101, verdict::moved);
+  set.figures.pause_unknown = "the clock of n2 was set during the migration";
+  const auto r = result_of({}, report_of({far, set}));
+  const auto text = to_table(r);
+  CHECK(text.find("2.00 ±0.12") != std::string::npos);
+  CHECK(
+    text.find("VM 101: no pause is told, the clock of n2 was set during the migration") !=
+    std::string::npos);
+  const auto json = nlohmann::json::parse(to_json(r));
+  CHECK(json.at("migrations")[0].at("pause_error_s") == 0.00012);
+  CHECK(json.at("migrations")[1].at("pause_s").is_null());
+  CHECK(json.at("pause_s").at("max") == 0.002);
 }
