@@ -5,7 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -18,9 +18,13 @@ namespace {
 constexpr int rounds_max = 500;
 constexpr std::chrono::milliseconds round_pause{10};
 
+/// Empty when the process ends meanwhile: reading its file fails then, and of all ways to read it
+/// an iterator would throw.
 std::string command_line_of(const std::filesystem::path& proc) {
   std::ifstream file{proc / "cmdline", std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 } // namespace
