@@ -57,6 +57,14 @@ readiness_item probe_qemu(const std::string& binary) {
 }
 
 readiness_item probe_store(const std::filesystem::path& store, const std::string& node) {
+  // The file that tells how an etcd is reached; what is in it the agent finds out.
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(store, ignored))
+    return ::access(store.c_str(), R_OK) == 0
+             ? has("store", store.string())
+             : lacks(
+                 "store", user_name() + " may not read " + store.string(),
+                 "setfacl -m u:" + user_name() + ":r " + store.string());
   if (!is_there(store))
     return lacks(
       "store", "there is no directory " + store.string(),

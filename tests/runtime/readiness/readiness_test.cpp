@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 using namespace drover;
@@ -93,4 +94,12 @@ TEST_CASE("a run directory that everybody may look into is not taken") {
   CHECK(item_of(closed, "store").ok);
   CHECK(item_of(closed, "migration_address").ok);
   CHECK_FALSE(std::filesystem::exists(room.path / "store" / "nodes"));
+}
+
+TEST_CASE("a store that is reached by way of a file needs that file") {
+  const scratch room;
+  const auto file = room.path / "etcd.json";
+  std::ofstream{file} << "{}";
+  const probe_settings settings{"n1", room.path / "run", file, "127.0.0.1", "/bin/false"};
+  CHECK(item_of(probe_node(settings), "store").ok);
 }
