@@ -216,7 +216,7 @@ private:
   // agent_watch.cpp: what was settled, looked at again.
   void watch(const ticket& t);
   task<bool> is_still_settled(ticket t);
-  task<done> watch_settled();
+  void watch_settled();
   task<done> watch_settled_of(vm_id vm);
   void watch_half_begun();
   void give_up_unheard(vm_id vm);

@@ -88,7 +88,7 @@ task<done> agent::adopt() {
   notify(vm_id{});
   look_for_leftovers();
   watch_half_begun();
-  co_await watch_settled();
+  watch_settled();
   co_return done{};
 }
 

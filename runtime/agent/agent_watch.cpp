@@ -19,25 +19,28 @@ constexpr nanoseconds watch_patience = std::chrono::seconds{30};
 
 /// An agent that starts anew goes on with the looks of the one before: the marks tell what was
 /// settled here, whatever the store shows now.
-task<done> agent::watch_settled() {
+void agent::watch_settled() {
   for (const auto& machine : machines_.list())
-    co_await watch_settled_of(machine.vm);
-  co_return done{};
+    if (stands_settled(part_of(machine.vm)))
+      tasks_.spawn(watch_settled_of(machine.vm));
 }
 
-/// A store that cannot be read is asked again; until then nothing can be said.
+/// A store that cannot be read is asked again, and so is one that does not show the record of a
+/// begin that failed: it may still come.
 task<done> agent::watch_settled_of(vm_id vm) {
   for (const auto pause : watch_pauses) {
-    if (gone_ || !stands_settled(part_of(vm)))
-      break;
     const auto seen = co_await look(vm);
-    if (!seen) {
-      co_await sleep(pause);
-      continue;
-    }
-    if (auto record = settled_record(part_of(vm), *seen))
-      watch(ticket_of(std::move(*record)));
-    break;
+    const auto part = part_of(vm);
+    if (gone_ || !stands_settled(part))
+      break;
+    if (seen)
+      if (auto record = settled_record(part, *seen)) {
+        watch(ticket_of(std::move(*record)));
+        break;
+      }
+    if (seen && !may_still_come(part.marks))
+      break;
+    co_await sleep(pause);
   }
   co_return done{};
 }

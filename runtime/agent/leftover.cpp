@@ -22,6 +22,10 @@ bool stands_settled(const own_part& part) {
          part.marks.highest() <= part.marks.settled;
 }
 
+bool may_still_come(const run_marks& marks) {
+  return marks.undone > epoch{} && marks.undone == marks.settled;
+}
+
 bool waits(const own_part& part) {
   const bool unsettled = runs(part.machine) && part.number > epoch{} &&
                          part.marks.run == part.number && part.marks.settled < part.number;

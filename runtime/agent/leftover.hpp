@@ -43,6 +43,9 @@ bool is_unheard(const run_marks& marks);
 /// What runs here was settled, and no newer epoch is known.
 bool stands_settled(const own_part& part);
 
+/// The last begin has failed here: its record and its lock may come when nobody expects them.
+bool may_still_come(const run_marks& marks);
+
 /// A copy that waits for what its handover brings, or that has never been settled.
 bool waits(const own_part& part);
 

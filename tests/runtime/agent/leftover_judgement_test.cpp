@@ -49,6 +49,15 @@ TEST_CASE("a begin is half begun until it is answered, and unheard until somethi
   }
 }
 
+TEST_CASE("what a failed begin has left may come until something newer is settled") {
+  run_marks marks;
+  CHECK_FALSE(may_still_come(marks));
+  marks.settled = marks.undone = epoch{3};
+  CHECK(may_still_come(marks));
+  marks.settled = epoch{4};
+  CHECK_FALSE(may_still_come(marks));
+}
+
 TEST_CASE("a copy waits in every state but absent and run, settled or never moved") {
   CHECK(waits(part_with(run_state::incoming, 2)));
   CHECK(waits(part_with(run_state::postmigrate, 2)));

@@ -200,6 +200,24 @@ TEST_CASE("a begin that was never answered is settled by the next agent", "[agen
   }
 }
 
+TEST_CASE("a record that a failed begin leaves late is settled by the next agent too", "[agent]") {
+  rig world;
+  // The store refuses the record and applies it in the end, when another agent has looked already.
+  world.source.store.faults["write_record"] = {
+    {errc::timeout, "the membership changes", {}}, fake_store::fate::not_applied, 1};
+  REQUIRE_FALSE(world.source.ask(wire::begin_handover{vm, n2, policy::ticket, "c:1"}));
+  seat(world.source, "c:1");
+  world.clock.run_for(std::chrono::seconds{1});
+  const handover_record late{vm, epoch{1}, record_state::moving, n1, n2, policy::ticket, "c:1"};
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.records[vm] = late;
+    return done{};
+  }));
+  world.clock.run_for(std::chrono::seconds{30});
+  CHECK(world.record().number == epoch{1});
+  CHECK(world.record().state == record_state::settled);
+}
+
 TEST_CASE("a begin that is asked again in time goes on under its epoch", "[agent]") {
   rig world;
   (void)world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
