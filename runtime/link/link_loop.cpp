@@ -20,7 +20,7 @@ link_loop::link_loop() : context_(std::make_shared<asio::io_context>(1)) {
 
 link_loop::~link_loop() {
   context_->stop();
-  // The last share of the loop may have been given up on the loop's own thread.
+  // Whoever is told by a link may hold the link, and so the last share.
   if (thread_.get_id() == std::this_thread::get_id())
     thread_.detach();
   else

@@ -1,5 +1,6 @@
 // The one thread on which all links of a process do their I/O. Rule: what runs on it is short; it
-// outlives its links, who each keep a share of it.
+// outlives its links, who each keep a share of it. What a link does on it keeps none: a thread that
+// ends itself is waited for by nobody, and may still be ending when the program has gone.
 #pragma once
 
 #include <memory>

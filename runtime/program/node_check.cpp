@@ -110,8 +110,9 @@ result<link_ptr> way_to(
   const std::shared_ptr<link_loop>& loop, const std::shared_ptr<ssh_shared>& shared) {
   if (node.link == link_kind::ssh)
     return std::make_shared<ssh_link>(
-      shared, ssh_link_settings_of(
-                cluster, node, needs, agent_check_command(node.place.agent, cluster, node)));
+      loop, shared,
+      ssh_link_settings_of(
+        cluster, node, needs, agent_check_command(node.place.agent, cluster, node)));
   const auto agent = agent_program(cluster);
   if (!agent)
     return tl::unexpected<error>(agent.error());

@@ -58,7 +58,7 @@ result<node_links> node_links::of(const cluster_file& cluster, const link_needs&
       if (!shared)
         shared = std::make_shared<ssh_shared>(loop, pacing_of(cluster.ssh), needs.logins.ask);
       way = std::make_shared<ssh_link>(
-        shared,
+        loop, shared,
         ssh_link_settings_of(
           cluster, node, needs, agent_command(node.place.agent, cluster, node, needs.access)));
     } else {

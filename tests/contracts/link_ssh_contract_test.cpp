@@ -9,10 +9,10 @@ namespace drover::contracts {
 
 TEST_CASE("an SSH link keeps the link's contract") {
   static const testing::test_sshd server;
-  const auto shared =
-    std::make_shared<ssh_shared>(std::make_shared<link_loop>(), ssh_pacing{}, ask_passphrase{});
+  const auto loop = std::make_shared<link_loop>();
+  const auto shared = std::make_shared<ssh_shared>(loop, ssh_pacing{}, ask_passphrase{});
   check_link_contract(
-    {[&shared] {
+    {[&loop, &shared] {
        ssh_link_settings settings;
        settings.node = "n1";
        settings.host = "127.0.0.1";
@@ -21,7 +21,7 @@ TEST_CASE("an SSH link keeps the link's contract") {
        settings.argv = {ECHO_AGENT};
        settings.identity_file = server.identity();
        settings.known_hosts_path = server.known_hosts();
-       return std::make_shared<ssh_link>(shared, settings);
+       return std::make_shared<ssh_link>(loop, shared, settings);
      },
      {}});
 }

@@ -85,24 +85,26 @@ private:
   std::shared_ptr<ssh::ssh_pipe> pipe_;   ///< of the open link
 };
 
-ssh_link::ssh_link(std::shared_ptr<ssh_shared> shared, ssh_link_settings settings)
-  : shared_(std::move(shared)), state_(std::make_shared<state>(shared_, std::move(settings))) {}
+ssh_link::ssh_link(
+  std::shared_ptr<link_loop> loop, std::shared_ptr<ssh_shared> shared, ssh_link_settings settings)
+  : loop_(std::move(loop)),
+    state_(std::make_shared<state>(std::move(shared), std::move(settings))) {}
 
 ssh_link::~ssh_link() {
-  asio::post(shared_->context(), [s = state_] { s->abandon(); });
+  asio::post(loop_->context(), [s = state_] { s->abandon(); });
 }
 
 void ssh_link::open(link_events events) {
   asio::post(
-    shared_->context(), [s = state_, e = std::move(events)]() mutable { s->open(std::move(e)); });
+    loop_->context(), [s = state_, e = std::move(events)]() mutable { s->open(std::move(e)); });
 }
 
 void ssh_link::send(std::string line) {
-  asio::post(shared_->context(), [s = state_, text = std::move(line)] { s->send(text); });
+  asio::post(loop_->context(), [s = state_, text = std::move(line)] { s->send(text); });
 }
 
 void ssh_link::close() {
-  asio::post(shared_->context(), [s = state_] { s->close(); });
+  asio::post(loop_->context(), [s = state_] { s->close(); });
 }
 
 } // namespace drover

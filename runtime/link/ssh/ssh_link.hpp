@@ -17,7 +17,9 @@ namespace drover {
 
 class ssh_link final : public link {
 public:
-  ssh_link(std::shared_ptr<ssh_shared> shared, ssh_link_settings settings);
+  ssh_link(
+    std::shared_ptr<link_loop> loop, std::shared_ptr<ssh_shared> shared,
+    ssh_link_settings settings);
   /// Closes without telling anybody.
   ~ssh_link() override;
 
@@ -27,7 +29,7 @@ public:
 
 private:
   class state;
-  std::shared_ptr<ssh_shared> shared_;
+  std::shared_ptr<link_loop> loop_;
   std::shared_ptr<state> state_;
 };
 

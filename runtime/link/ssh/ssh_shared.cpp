@@ -12,12 +12,13 @@ constexpr std::size_t helpers_max = 4;
 
 } // namespace
 
-ssh_shared::ssh_shared(std::shared_ptr<link_loop> loop, ssh_pacing pacing, ask_passphrase ask)
-  : loop_(std::move(loop)), ask_(std::move(ask)), gate_(pacing), helpers_(helpers_max), prompt_(1) {
-}
+ssh_shared::ssh_shared(
+  const std::shared_ptr<link_loop>& loop, ssh_pacing pacing, ask_passphrase ask)
+  : loop_(loop), context_(loop->context()), ask_(std::move(ask)), gate_(pacing),
+    helpers_(helpers_max), prompt_(1) {}
 
 void ssh_shared::run_on(ssh::helper_threads& threads, std::function<std::function<void()>()> job) {
-  threads.run([loop = std::weak_ptr(loop_), work = std::move(job)] {
+  threads.run([loop = loop_, work = std::move(job)] {
     auto then = work();
     if (const auto alive = loop.lock())
       asio::post(alive->context(), std::move(then));

@@ -1,6 +1,7 @@
 // What the links of one loop have in common: the pacing of logins, the passphrases that were given,
 // helper threads. Rule: everything but the constructor is for the loop's thread; a person who is
-// asked keeps nobody waiting but the links that need that key.
+// asked keeps nobody waiting but the links that need that key. It keeps no share of the loop: what
+// runs on a thread must not be the last to hold it.
 #pragma once
 
 #include "runtime/link/link_loop.hpp"
@@ -24,9 +25,9 @@ using ask_passphrase = std::function<std::optional<secret>(const std::string& id
 
 class ssh_shared : public std::enable_shared_from_this<ssh_shared> {
 public:
-  ssh_shared(std::shared_ptr<link_loop> loop, ssh_pacing pacing, ask_passphrase ask);
+  ssh_shared(const std::shared_ptr<link_loop>& loop, ssh_pacing pacing, ask_passphrase ask);
 
-  asio::io_context& context() { return loop_->context(); }
+  asio::io_context& context() { return context_; }
 
   /// `job` runs on a helper thread; what it returns then runs on the loop, unless that has ended.
   void help(std::function<std::function<void()>()> job);
@@ -50,7 +51,8 @@ private:
   /// `job` on one of `threads`, its return value on the loop.
   void run_on(ssh::helper_threads& threads, std::function<std::function<void()>()> job);
 
-  std::shared_ptr<link_loop> loop_;
+  std::weak_ptr<link_loop> loop_;
+  asio::io_context& context_;
   ask_passphrase ask_;
   ssh::login_gate gate_;
   std::map<ssh::login_gate::ticket, std::function<void()>> at_gate_;

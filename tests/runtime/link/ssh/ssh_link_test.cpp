@@ -35,9 +35,9 @@ std::size_t count_of(const std::string& text, const std::string& piece) {
 }
 
 /// libssh2 1.10 loses the host key's 51 bytes at each new key exchange, once a GiB outside tests.
-void ignore_leaks_of([[maybe_unused]] const std::shared_ptr<ssh_shared>& shared) {
+void ignore_leaks_of([[maybe_unused]] const shared_part& shared) {
 #ifdef __SANITIZE_ADDRESS__
-  asio::post(shared->context(), [] { __lsan_disable(); });
+  asio::post(shared.loop->context(), [] { __lsan_disable(); });
 #endif
 }
 

@@ -25,20 +25,27 @@ inline ssh_link_settings settings_for(const test_sshd& server) {
   return settings;
 }
 
-inline std::shared_ptr<ssh_shared> make_shared_part(
-  ask_passphrase ask = {}, ssh_pacing pacing = {}) {
-  return std::make_shared<ssh_shared>(std::make_shared<link_loop>(), pacing, std::move(ask));
+/// What links of one loop share, and the loop.
+struct shared_part {
+  std::shared_ptr<link_loop> loop = std::make_shared<link_loop>();
+  std::shared_ptr<ssh_shared> logins;
+};
+
+inline shared_part make_shared_part(ask_passphrase ask = {}, ssh_pacing pacing = {}) {
+  shared_part made;
+  made.logins = std::make_shared<ssh_shared>(made.loop, pacing, std::move(ask));
+  return made;
 }
 
 /// A link that is being opened.
 struct ssh_rig {
-  explicit ssh_rig(
-    const ssh_link_settings& settings, std::shared_ptr<ssh_shared> part = make_shared_part())
-    : shared(std::move(part)), way(std::make_shared<ssh_link>(shared, settings)) {
+  explicit ssh_rig(const ssh_link_settings& settings, shared_part part = make_shared_part())
+    : shared(std::move(part)),
+      way(std::make_shared<ssh_link>(shared.loop, shared.logins, settings)) {
     way->open(heard.events());
   }
 
-  std::shared_ptr<ssh_shared> shared;
+  shared_part shared;
   contracts::link_listener heard{{}};
   std::shared_ptr<ssh_link> way;
 
