@@ -1,5 +1,6 @@
 // Nodes on other machines: hosts of a scenario's own, each behind a real sshd, and what an operator
 // does before the first evacuation.
+#include "runtime/store/etcd/etcd_file.hpp"
 #include "tests/support/run_program.hpp"
 #include "tests/system/ssh_lab.hpp"
 
@@ -179,20 +180,28 @@ TEST_CASE("the README's forced command is all that the key needs", "[system]") {
   CHECK(started.out.find("no node holds a VM") != std::string::npos);
 }
 
-TEST_CASE("the README's cluster files can be read", "[system]") {
+TEST_CASE("the README's cluster files and the file of its etcd can be read", "[system]") {
   const temporary_directory directory;
   const auto readme = text_of(DROVER_SCENARIOS "/../README.md");
   const std::string fence = "```json\n";
-  std::size_t files = 0;
+  std::size_t clusters = 0;
+  std::size_t stores = 0;
   for (auto at = readme.find(fence); at != std::string::npos; at = readme.find(fence, at + 1)) {
     const auto begin = at + fence.size();
     const auto file = (directory.path() / "cluster.json").string();
-    write_text(file, readme.substr(begin, readme.find("```", begin) - begin));
+    const auto text = readme.substr(begin, readme.find("```", begin) - begin);
+    if (json::parse(text).contains("endpoints")) {
+      CHECK(drover::parse_etcd_file(text, "README.md", directory.path()).has_value());
+      ++stores;
+      continue;
+    }
+    write_text(file, text);
     const auto asked =
       run_program({DROVER_PROGRAM, "--cluster", file, "node", "trust", "none"}, 20s);
     INFO(asked.err);
     CHECK(asked.err.find("node1, node2") != std::string::npos);
-    ++files;
+    ++clusters;
   }
-  CHECK(files == 2);
+  CHECK(clusters == 2);
+  CHECK(stores == 1);
 }
