@@ -6,23 +6,6 @@
 
 namespace drover {
 
-namespace {
-
-std::string etcd_objection(const store_spec& spec) {
-  if (spec.reached.endpoints.empty())
-    return "store endpoints: etcd needs at least one, like http://10.0.0.1:2379";
-  for (const auto& one : spec.reached.endpoints)
-    if (const auto why_not = etcd::endpoint_objection(one); !why_not.empty())
-      return "store endpoint: " + why_not;
-  if (spec.prefix.size() < 2 || spec.prefix.front() != '/' || spec.prefix.back() == '/')
-    return "store prefix: expected one like /drover";
-  if (spec.reached.certificate.empty() != spec.reached.key.empty())
-    return "store certificate: it and its key go together";
-  return {};
-}
-
-} // namespace
-
 result<std::unique_ptr<store>> make_store(
   const store_spec& spec, post_function post, store_observer observe) {
   const bool lags = spec.kind == "lagging";
@@ -31,8 +14,8 @@ result<std::unique_ptr<store>> make_store(
     return fail(errc::invalid, "store kind: expected pmxcfs, lagging or etcd", spec.kind);
   if (!lags && spec.lag != delay_range{})
     return fail(errc::invalid, "store lag: only the kind lagging has one", spec.kind);
-  if (const auto why_not = is_etcd ? etcd_objection(spec) : std::string{}; !why_not.empty())
-    return fail(errc::invalid, why_not, spec.kind);
+  if (const auto fault = etcd::fault_of(spec.reached, spec.prefix); is_etcd && fault)
+    return fail(errc::invalid, "store " + fault->field + ": " + fault->why, spec.kind);
   if (!is_etcd && spec.directory.empty())
     return fail(errc::invalid, "store directory: must not be empty", spec.kind);
   if (spec.node.value.empty())

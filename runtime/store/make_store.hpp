@@ -6,7 +6,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/time.hpp"
-#include "runtime/store/etcd/etcd_client.hpp"
+#include "runtime/store/etcd/etcd_access.hpp"
 #include "runtime/store/queued_store.hpp"
 #include "runtime/store/store.hpp"
 

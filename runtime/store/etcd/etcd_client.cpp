@@ -15,9 +15,6 @@ constexpr long request_timeout_ms = 2'000;
 struct curl_deleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
 };
-struct url_deleter {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
 struct multi_deleter {
   void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
 };
@@ -60,25 +57,6 @@ error error_of(CURLcode code, const std::string& endpoint) {
 }
 
 } // namespace
-
-std::string endpoint_objection(const std::string& endpoint) {
-  const std::unique_ptr<CURLU, url_deleter> url{curl_url()};
-  char* scheme = nullptr;
-  const bool parsed = curl_url_set(url.get(), CURLUPART_URL, endpoint.c_str(), 0) == CURLUE_OK &&
-                      curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
-  const std::string kind = parsed ? scheme : "";
-  curl_free(scheme);
-  char* port = nullptr;
-  const bool has_port = curl_url_get(url.get(), CURLUPART_PORT, &port, 0) == CURLUE_OK;
-  curl_free(port);
-  char* path = nullptr;
-  const bool has_path =
-    curl_url_get(url.get(), CURLUPART_PATH, &path, 0) == CURLUE_OK && std::string{path} != "/";
-  curl_free(path);
-  if ((kind != "http" && kind != "https") || !has_port || has_path)
-    return "expected one like https://10.0.0.1:2379, found \"" + endpoint + "\"";
-  return {};
-}
 
 struct client::session {
   access reached;

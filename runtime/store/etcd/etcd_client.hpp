@@ -4,31 +4,15 @@
 #pragma once
 
 #include "runtime/base/time.hpp"
+#include "runtime/store/etcd/etcd_access.hpp"
 #include "runtime/store/etcd/etcd_messages.hpp"
 
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace drover::etcd {
-
-/// How the cluster is reached.
-struct access {
-  std::vector<std::string> endpoints; ///< "https://10.0.0.1:2379", the one to ask first first
-  std::filesystem::path ca;           ///< of the members' certificates; empty: the host's own list
-  std::filesystem::path certificate;  ///< of this client; empty: none
-  std::filesystem::path key;
-  std::string user; ///< empty: no login
-  std::string password;
-
-  bool operator==(const access&) const = default;
-};
-
-/// What is wrong with an endpoint; empty where nothing is.
-std::string endpoint_objection(const std::string& endpoint);
 
 class client {
 public:

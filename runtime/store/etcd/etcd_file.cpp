@@ -23,15 +23,6 @@ std::filesystem::path read_path(
   return text.empty() ? std::filesystem::path{} : directory / text;
 }
 
-void read_endpoints(wire::object_reader& root, etcd::access& reached) {
-  reached.endpoints = root.required<std::vector<std::string>>("endpoints");
-  if (root.good() && reached.endpoints.empty())
-    root.refuse("endpoints", "at least one member has to be asked");
-  for (const auto& one : reached.endpoints)
-    if (const auto why_not = etcd::endpoint_objection(one); !why_not.empty())
-      root.refuse("endpoints", why_not);
-}
-
 } // namespace
 
 result<etcd_file> parse_etcd_file(
@@ -42,20 +33,15 @@ result<etcd_file> parse_etcd_file(
   wire::object_reader root(*document, "");
   etcd_file file;
   auto& reached = file.reached;
-  read_endpoints(root, reached);
+  reached.endpoints = root.required<std::vector<std::string>>("endpoints");
   file.prefix = root.optional("prefix", file.prefix);
-  if (file.prefix.size() < 2 || file.prefix.front() != '/' || file.prefix.back() == '/')
-    root.refuse("prefix", "expected one like \"/drover\", found \"" + file.prefix + "\"");
   reached.ca = read_path(root, "ca", directory);
   reached.certificate = read_path(root, "certificate", directory);
   reached.key = read_path(root, "key", directory);
-  if (reached.certificate.empty() != reached.key.empty())
-    root.refuse(
-      reached.key.empty() ? "key" : "certificate", "a certificate and its key go together");
   reached.user = root.optional("user", reached.user);
   reached.password = root.optional("password", reached.password);
-  if (reached.user.empty() != reached.password.empty())
-    root.refuse(reached.user.empty() ? "user" : "password", "a user and a password go together");
+  if (const auto fault = etcd::fault_of(reached, file.prefix); root.good() && fault)
+    root.refuse(fault->field, fault->why);
   if (const auto ok = root.finish(); !ok)
     return in_file(ok.error(), origin);
   return file;

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
-#include "runtime/store/etcd/etcd_client.hpp"
+#include "runtime/store/etcd/etcd_access.hpp"
 
 #include <filesystem>
 #include <string>
