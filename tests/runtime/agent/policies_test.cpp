@@ -318,9 +318,12 @@ TEST_CASE("no move of the target comes after its proof that the epoch is void", 
         CHECK(proof.error().what.find("too late") == 0);
         continue;
       }
+      const auto proven = world.cluster.calls.size();
       REQUIRE(world.source.ask(wire::continue_source{j.evidence(), *proof}));
       REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
       world.clock.run_for(std::chrono::seconds{10});
+      // The source would take the config back; nobody should have to.
+      CHECK(world.call("n2", "store.move", proven) == world.cluster.calls.size());
       REQUIRE(world.target.reply_to(taking));
       CHECK_FALSE(world.target.reply_to(taking)->body);
       check_stayed(world);
