@@ -199,9 +199,10 @@ migration_figures handover::figures() const {
     order_.target, target_end_->ended, target_end_->clock_shift, target_clock_};
   const host_moment resumed{
     order_.target, taken_over_->resumed, taken_over_->clock_shift, target_clock_};
-  f.blackout_s = span_between(stopped, loaded).length_s;
-  f.handover_s = span_between(loaded, resumed).length_s;
-  auto pause = span_between(stopped, resumed);
+  const auto since = begun_at_.value_or(now_);
+  f.blackout_s = span_between(stopped, loaded, since).length_s;
+  f.handover_s = span_between(loaded, resumed, since).length_s;
+  auto pause = span_between(stopped, resumed, since);
   f.pause_s = pause.length_s;
   f.pause_error_s = pause.error_s;
   f.pause_unknown = std::move(pause.unknown);

@@ -10,9 +10,8 @@
 
 namespace drover {
 
-/// A shift that differs by less was read while the host was busy: two clocks cannot be read at one
-/// moment.
-inline constexpr milliseconds clock_jump_min{10};
+/// QEMU stamps in microseconds, and so does the agent read the wall clock.
+inline constexpr std::chrono::microseconds stamp_grain{1};
 
 /// A time stamp of QEMU, which uses the wall clock.
 struct host_moment {
@@ -30,6 +29,8 @@ struct pause_span {
   std::string unknown; ///< why there is no length although both moments are there
 };
 
-pause_span span_between(const host_moment& begin, const host_moment& end);
+/// `since` is when the migration began, by this host's clock: a clock that was seen to be set after
+/// that may have been set between a stamp and the agent's look at its clocks.
+pause_span span_between(const host_moment& begin, const host_moment& end, mono_time since);
 
 } // namespace drover

@@ -17,9 +17,6 @@
 
 namespace drover {
 
-/// Two crystals are apart by less than this, and so are they where one is slewed against the other.
-inline constexpr std::int64_t drift_max_per_million = 100;
-
 class node_clock {
 public:
   /// A reading of a host that has booted anew drops all earlier ones.
@@ -39,7 +36,8 @@ private:
 
   std::string boot_id_;
   nanoseconds shift_{};
-  std::deque<sample> samples_; ///< the newest last
+  std::optional<mono_time> set_at_; ///< when that was last seen to be another
+  std::deque<sample> samples_;      ///< the newest last
 };
 
 } // namespace drover

@@ -83,3 +83,17 @@ TEST_CASE("many readings are bounded, and the newest stay") {
   REQUIRE(seen);
   CHECK(seen->error == 1ms);
 }
+
+TEST_CASE("a wall clock that was set is noticed by the next reading, and only there") {
+  node_clock clock;
+  clock.answered(at(1s), at(1s + 2ms), "b", reading(1s));
+  CHECK_FALSE(clock.estimate(at(2s))->set_at);
+  clock.answered(at(2s), at(2s + 2ms), "b", reading(2s, 50h + 9ms));
+  CHECK_FALSE(clock.estimate(at(3s))->set_at);
+  clock.answered(at(3s), at(3s + 2ms), "b", reading(3s, 49h));
+  CHECK(clock.estimate(at(4s))->set_at == at(3s + 2ms));
+  clock.answered(at(5s), at(5s + 2ms), "b", reading(5s, 49h));
+  CHECK(clock.estimate(at(6s))->set_at == at(3s + 2ms));
+  clock.answered(at(7s), at(7s + 2ms), "c", reading(7s, 1h));
+  CHECK_FALSE(clock.estimate(at(8s))->set_at);
+}
