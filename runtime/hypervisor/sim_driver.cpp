@@ -98,7 +98,7 @@ void sim_driver::attach(callback<std::vector<machine_status>> answer) {
       if (!std::exchange(m->outcome_untold, false) || outcome == nullptr || events_ == nullptr)
         continue;
       const auto end = *outcome;
-      events_->on_stream_end(vm, m->qemu->number, end.end, end.reason, park_->queue().wall_now());
+      events_->on_stream_end(vm, m->qemu->number, end.end, end.reason, park_->wall_at(node_));
     }
   });
 }

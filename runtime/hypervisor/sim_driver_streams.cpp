@@ -134,7 +134,7 @@ void sim_driver::fail_to_begin(const machine_ptr& m, error why) {
   m->has_not_begun = true;
   const auto vm = m->qemu->vm;
   const auto number = m->qemu->number;
-  const wire::outcome nothing{wire::stream_end::failed, why.what, {}, park_->queue().wall_now(), 0};
+  const wire::outcome nothing{wire::stream_end::failed, why.what, {}, park_->wall_at(node_), 0};
   outcomes_[vm] = {number, nothing};
   const life alive = alive_;
   if (
@@ -216,7 +216,7 @@ void sim_driver::call_off(const machine_ptr& m) {
     news.number = m->qemu->number;
     news.end = wire::stream_end::cancelled;
     news.reason = reason;
-    news.at = park_->queue().wall_now();
+    news.at = park_->wall_at(node_);
     const auto vm = m->qemu->vm;
     take_end(m, news);
     if (!alive.expired())

@@ -71,6 +71,10 @@ void sim_machines::slow_down(const node_id& node, std::uint32_t times) {
   parts_->park->slow_down(node, times);
 }
 
+void sim_machines::hold_news(const node_id& node, nanoseconds how_long) {
+  parts_->park->hold_news(node, how_long);
+}
+
 bool sim_machines::is_turned_away(const listening& door, const std::string& token) const {
   return parts_->park->knock(door, token) != sim_park::visit::admitted;
 }

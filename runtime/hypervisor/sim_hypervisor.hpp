@@ -8,6 +8,7 @@
 
 #include "runtime/base/delay.hpp"
 #include "runtime/base/event_queue.hpp"
+#include "runtime/base/host_clocks.hpp"
 #include "runtime/base/luck.hpp"
 #include "runtime/base/trace.hpp"
 #include "runtime/hypervisor/hypervisor.hpp"
@@ -37,6 +38,8 @@ struct sim_machine_settings {
   delay_range acknowledge{std::chrono::microseconds{100}, std::chrono::microseconds{400}, 0, {}};
   /// Of a node's uplink, shared by its streams.
   std::uint64_t bandwidth_bytes_per_s = 1'000'000'000;
+  /// With which the QEMUs stamp what happens to them; null = all with the world's.
+  const host_clocks* clocks = nullptr;
 };
 
 /// One QEMU as it is, whatever any driver knows of it.
@@ -88,6 +91,8 @@ public:
   void refuse_receive(const node_id& node, std::uint32_t count, const std::string& reason);
   /// From now on monitor commands and starts at the node take so many times longer.
   void slow_down(const node_id& node, std::uint32_t times);
+  /// From now on a driver at the node hears so much later of what a QEMU has stamped.
+  void hold_news(const node_id& node, nanoseconds how_long);
 
   // -- the truth, for checkers
   // ---------------------------------------------------------------------

@@ -179,7 +179,7 @@ void sim_park::come_up(const sim_qemu_ptr& qemu) {
     qemu->memory = newest_memory(qemu->vm);
     let_run(qemu);
   }
-  tell(qemu, {sim_news::kind::up, qemu->number, {}, {}, queue_.wall_now(), {}});
+  tell(qemu, {sim_news::kind::up, qemu->number, {}, {}, wall_at(qemu->node), {}});
   note(qemu, "started");
 }
 
@@ -204,7 +204,7 @@ void sim_park::end_process(const sim_qemu_ptr& qemu, const std::string& how) {
   if (by_node.empty())
     by_vm_.erase(qemu->vm);
   const bool was_up = !qemu->is_starting();
-  tell(qemu, {sim_news::kind::gone, qemu->number, {}, "QEMU " + how, queue_.wall_now(), {}});
+  tell(qemu, {sim_news::kind::gone, qemu->number, {}, "QEMU " + how, wall_at(qemu->node), {}});
   const auto stream = stream_of(qemu);
   if (was_up)
     note(qemu, "gone");
@@ -230,7 +230,7 @@ void sim_park::let_run(const sim_qemu_ptr& qemu) {
     qemu->memory = ++newest;
   qemu->state = sim_state::running;
   qemu->has_run = true;
-  qemu->resumed = queue_.wall_now();
+  qemu->resumed = wall_at(qemu->node);
 }
 
 void sim_park::resume(const sim_qemu_ptr& qemu) {
@@ -242,7 +242,7 @@ void sim_park::resume(const sim_qemu_ptr& qemu) {
 }
 
 void sim_park::tell(const sim_qemu_ptr& qemu, sim_news news) {
-  after(nanoseconds{0}, [qemu, news = std::move(news)](sim_park& self) {
+  after(at(qemu->node).news_late, [qemu, news = std::move(news)](sim_park& self) {
     if (auto* listener = self.at(qemu->node).listener)
       listener->take(qemu, news);
   });

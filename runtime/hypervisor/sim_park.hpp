@@ -36,6 +36,11 @@ public:
   void kill_node(const node_id& node);
   void refuse_receive(const node_id& node, std::uint32_t count, const std::string& reason);
   void slow_down(const node_id& node, std::uint32_t times);
+  void hold_news(const node_id& node, nanoseconds how_long) { at(node).news_late = how_long; }
+  /// The node's wall clock.
+  wall_time wall_at(const node_id& node) const {
+    return settings_.clocks ? settings_.clocks->wall(node) : queue_.wall_now();
+  }
 
   // -- QEMUs -------------------------------------------------------------------------------------
   void set_load(vm_id vm, const sim_load& load) { loads_[vm] = load; }
@@ -88,6 +93,7 @@ private:
     std::map<std::uint16_t, doorway> doors; ///< by port
     std::uint16_t last_port = 0;
     std::uint32_t times_slower = 1;
+    nanoseconds news_late{0};
     std::uint32_t refusals = 0;
     std::string refusal;
     std::set<std::uint64_t> streams; ///< from or to it

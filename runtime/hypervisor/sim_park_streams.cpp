@@ -182,7 +182,7 @@ void sim_park::stop(const sim_stream_ptr& stream) {
   // QEMU says nothing where no guest was running.
   if (stream->guest_was_paused)
     return;
-  tell(source, {sim_news::kind::stopped, stream->number, {}, {}, queue_.wall_now(), {}});
+  tell(source, {sim_news::kind::stopped, stream->number, {}, {}, wall_at(source->node), {}});
   note(source, "stopped");
 }
 
@@ -237,7 +237,7 @@ void sim_park::acknowledge(const sim_stream_ptr& stream) {
 void sim_park::tell_end(const sim_qemu_ptr& qemu, wire::stream_end end, const std::string& reason) {
   qemu->last_end = end;
   qemu->last_reason = reason;
-  sim_news news{sim_news::kind::ended, qemu->number, end, reason, queue_.wall_now(), {}};
+  sim_news news{sim_news::kind::ended, qemu->number, end, reason, wall_at(qemu->node), {}};
   news.figures = qemu->last_figures;
   tell(qemu, std::move(news));
 }

@@ -241,11 +241,21 @@ struct strangers {
   milliseconds span{0};
 };
 
+// -- clocks --------------------------------------------------------------------------------------
+
+/// Somebody sets the wall clock of the node.
+struct clock_jump {
+  static constexpr const char* verb = "clock_jump";
+  static constexpr bool local = false;
+  node_id node;
+  milliseconds by{0}; ///< forward, or back
+};
+
 using any = std::variant<
   evacuate, migrate, cancel, restart_controller, kill_target_qemu, kill_source_qemu, kill_agent,
   kill_node, boot_node, slow_node, cut_link, half_open_link, slow_link, duplicate_lines, lag,
   hang_store, lose_quorum, change_membership, cut_store, remove_lock, fail_writes, fail_marks,
-  refuse_receive, lose_acknowledgement, cut_streams, stall_streams, strangers>;
+  refuse_receive, lose_acknowledgement, cut_streams, stall_streams, strangers, clock_jump>;
 
 /// The word that stands for it in a file.
 inline std::string verb_of(const any& what) {

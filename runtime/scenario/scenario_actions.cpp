@@ -149,6 +149,15 @@ action::any read_remove_lock(wire::object_reader& from, const scenario_file&) {
   return what;
 }
 
+action::any read_clock_jump(wire::object_reader& from, const scenario_file& scenario) {
+  action::clock_jump what;
+  what.node = read_known_node(from, "clock_jump", scenario);
+  what.by = read_signed_ms(from, "by_ms");
+  if (from.good() && what.by.count() == 0)
+    from.refuse("by_ms", "is missing: how far the clock is set forward, or back (negative)");
+  return what;
+}
+
 struct verb_reader {
   const char* field;
   action::any (*read)(wire::object_reader&, const scenario_file&);
@@ -183,6 +192,7 @@ constexpr std::array<verb_reader, std::variant_size_v<action::any>> verbs{{
   {"cut_streams", read_of_node<action::cut_streams>},
   {"stall_streams", read_span_of_node<action::stall_streams>},
   {"strangers", read_span_of_node<action::strangers>},
+  {"clock_jump", read_clock_jump},
 }};
 
 /// What the local world can do to links that are real logins.

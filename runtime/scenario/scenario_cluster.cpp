@@ -1,3 +1,4 @@
+#include "runtime/base/clock_estimate.hpp"
 #include "runtime/cluster/checked_values.hpp"
 #include "runtime/cluster/delay_text.hpp"
 #include "runtime/scenario/scenario_parts.hpp"
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::uint32_t lock_expiry_ms_max = 24 * 3600 * 1000;
 constexpr std::uint32_t bandwidth_mb_max = 1000000;
+constexpr std::uint32_t up_s_max = 10 * 365 * 24 * 3600;
+constexpr std::uint32_t heard_ms_max = 1000;
 
 void read_store(wire::object_reader& cluster, scenario_file& scenario) {
   if (!cluster.look("store"))
@@ -67,6 +70,26 @@ host_login read_login(wire::object_reader& from, const scenario_file& scenario) 
                                       : host_login::usual;
 }
 
+/// Behind the controller's by less than drift_max_per_million, or before it.
+std::int64_t read_drift(wire::object_reader& from) {
+  const auto drift = from.optional<std::int64_t>("drift_per_million", 0);
+  if (from.good() && (drift >= drift_max_per_million || drift <= -drift_max_per_million))
+    from.refuse("drift_per_million", "expected -99 to 99, as far as crystals are apart");
+  return drift;
+}
+
+scenario_clock read_clock(wire::object_reader& node, scenario_file& scenario) {
+  mark_sim_only(scenario, node, "clock");
+  auto from = node.object("clock");
+  scenario_clock clock;
+  clock.shows.ahead = read_signed_ms(from, "ahead_ms");
+  clock.shows.drift_per_million = read_drift(from);
+  clock.shows.up = std::chrono::seconds{read_number(from, "up_s", 0, 0, up_s_max)};
+  clock.heard_after = milliseconds{read_number(from, "heard_after_ms", 0, 0, heard_ms_max)};
+  from.refuse_unknown();
+  return clock;
+}
+
 scenario_node read_node(wire::object_reader& from, scenario_file& scenario) {
   scenario_node node;
   node.memory_bytes = read_byte_size(from, "memory");
@@ -82,6 +105,8 @@ scenario_node read_node(wire::object_reader& from, scenario_file& scenario) {
     mark_sim_only(scenario, from, "link_latency");
     node.link_latency = read_delay(from, "link_latency", {});
   }
+  if (from.look("clock"))
+    node.clock = read_clock(from, scenario);
   return node;
 }
 

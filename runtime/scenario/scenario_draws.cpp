@@ -119,6 +119,7 @@ void read_scenario_random(wire::object_reader& root, scenario_file& scenario) {
   random.vms = read_range(from, "vms", 1, vms_max);
   read_memory(from, random);
   read_policies(from, random);
+  random.clocks = from.optional("clocks", false);
   from.refuse_unknown();
 }
 

@@ -85,6 +85,7 @@ void read_figures(wire::object_reader& from, scenario_expect& expect) {
     expect.races.reset();
     expect.races_min.reset();
   }
+  read_if_given(from, "pauses_unknown", expect.pauses_unknown);
   read_if_given(from, "races", expect.races);
   read_if_given(from, "races_min", expect.races_min);
   expect.stuck = from.optional("stuck", expect.stuck);

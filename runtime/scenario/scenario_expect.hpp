@@ -36,6 +36,8 @@ struct scenario_expect {
   /// Resumes that reached a target whose own view did not show it as the owner yet.
   std::optional<std::uint32_t> races; ///< exactly
   std::optional<std::uint32_t> races_min;
+  /// VMs that moved and of whose pause no figure is told; exactly.
+  std::optional<std::uint32_t> pauses_unknown;
   std::uint32_t stuck = 0;      ///< VMs that no node runs although a copy stands paused; exactly
   std::uint32_t violations = 0; ///< of the invariants, as the checkers tell; exactly
   bool golden = false;    ///< the simulated trace equals NAME.POLICY.trace beside the scenario

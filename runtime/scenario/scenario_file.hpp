@@ -5,6 +5,7 @@
 
 #include "runtime/base/delay.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/host_clocks.hpp"
 #include "runtime/base/ids.hpp"
 #include "runtime/base/policy.hpp"
 #include "runtime/base/time.hpp"
@@ -33,6 +34,13 @@ enum class host_login : std::uint8_t {
   changed_host_key, ///< known_hosts knows the host by another key
 };
 
+/// A host's clocks; simulated world only.
+struct scenario_clock {
+  host_clock shows;
+  /// Its agent hears so much later of what a QEMU has stamped.
+  milliseconds heard_after{0};
+};
+
 struct scenario_node {
   std::uint64_t memory_bytes = 0;
   std::uint64_t reserve_bytes = 0;
@@ -41,6 +49,7 @@ struct scenario_node {
   std::optional<delay_range> store_lag;    ///< the cluster's where absent
   std::optional<delay_range> link_latency; ///< the cluster's where absent; simulated world only
   std::uint32_t bandwidth_mib_s = 0;       ///< of the streams that leave it; 0 = unlimited
+  scenario_clock clock;
 };
 
 struct scenario_store {

@@ -121,6 +121,11 @@ private:
     judge_pause("p50", &distribution::p50, expect_.pause_p50_ms_max);
     judge_pause("p99", &distribution::p99, expect_.pause_p99_ms_max);
     judge_pause("longest", &distribution::max, expect_.pause_max_ms);
+    const auto unknown = static_cast<std::uint32_t>(std::count_if(
+      played_.result.migrations.begin(), played_.result.migrations.end(),
+      [](const auto& m) { return m.end == verdict::moved && !m.figures.pause_unknown.empty(); }));
+    if (expect_.pauses_unknown && *expect_.pauses_unknown != unknown)
+      say("of {} pauses no figure is told, expected {}", unknown, *expect_.pauses_unknown);
   }
 
   void judge_pause(

@@ -48,6 +48,14 @@ std::string unknown_node(const scenario_file& scenario, const node_id& node) {
 
 std::string unknown_vm(vm_id vm) { return "there is no VM " + to_string(vm) + " in this scenario"; }
 
+milliseconds read_signed_ms(wire::object_reader& from, const std::string& key) {
+  constexpr milliseconds most = std::chrono::hours{365 * 24};
+  const milliseconds ms{from.optional<std::int64_t>(key, 0)};
+  if (from.good() && (ms > most || ms < -most))
+    from.refuse(key, "expected at most a year, forward or back");
+  return ms;
+}
+
 node_id read_known_node(
   wire::object_reader& from, const std::string& key, const scenario_file& scenario) {
   node_id node{from.required<std::string>(key)};

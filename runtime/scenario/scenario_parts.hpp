@@ -24,6 +24,9 @@ void read_scenario_expect(wire::object_reader& root, scenario_file& scenario);
 /// After everything else.
 void read_scenario_worlds(wire::object_reader& root, scenario_file& scenario);
 
+/// Milliseconds that may be negative, a year at most; 0 where the field is missing.
+milliseconds read_signed_ms(wire::object_reader& from, const std::string& key);
+
 /// Only the simulated world knows this field.
 void mark_sim_only(
   scenario_file& scenario, const wire::object_reader& from, const std::string& key);

@@ -6,7 +6,7 @@
 namespace drover {
 namespace {
 
-constexpr std::array<std::pair<fault_kind, std::string_view>, 24> names{{
+constexpr std::array<std::pair<fault_kind, std::string_view>, 25> names{{
   {fault_kind::restart_controller, "restart_controller"},
   {fault_kind::kill_target_qemu, "kill_target_qemu"},
   {fault_kind::kill_source_qemu, "kill_source_qemu"},
@@ -31,6 +31,7 @@ constexpr std::array<std::pair<fault_kind, std::string_view>, 24> names{{
   {fault_kind::cut_streams, "cut_streams"},
   {fault_kind::stall_streams, "stall_streams"},
   {fault_kind::cancel, "cancel"},
+  {fault_kind::clock_jump, "clock_jump"},
 }};
 
 } // namespace

@@ -40,6 +40,7 @@ enum class fault_kind : std::uint8_t {
   cut_streams,
   stall_streams,
   cancel,
+  clock_jump,
 };
 
 const std::vector<fault_kind>& all_fault_kinds();
@@ -65,6 +66,7 @@ struct scenario_random {
   std::vector<std::uint64_t> memory_bytes; ///< of a drawn VM, one of these
   /// One of these for all of a seed's actions; empty = as each action says.
   std::vector<policy> policies;
+  bool clocks = false; ///< each host's clocks are drawn as well
 };
 
 } // namespace drover

@@ -197,6 +197,11 @@ void fault_player::on(const action::cut_streams& a) {
   world_.machines().cut_streams(a.node);
 }
 
+void fault_player::on(const action::clock_jump& a) {
+  done(a.verb, a.node.value + " by " + std::to_string(a.by.count()) + " ms");
+  world_.clocks().jump(a.node, a.by);
+}
+
 void fault_player::on(const action::stall_streams& a) {
   done(a.verb, a.node.value);
   world_.machines().stall_streams(a.node, a.span);

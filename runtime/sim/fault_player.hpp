@@ -56,6 +56,7 @@ private:
   void on(const action::lose_acknowledgement& a);
   void on(const action::cut_streams& a);
   void on(const action::stall_streams& a);
+  void on(const action::clock_jump& a);
   /// Simulated doors turn them away at no cost.
   void on(const action::strangers& a) { done(a.verb, a.node.value); }
 

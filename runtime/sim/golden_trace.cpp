@@ -42,6 +42,8 @@ std::string line_of(const migration_ended& e) {
   auto text = fmt::format("{} {}", vm(e.vm), e.result);
   if (e.pause_s)
     text += fmt::format(", pause {:.3f} ms", *e.pause_s * 1000);
+  if (e.pause_unknown)
+    text += ", no pause is told: " + *e.pause_unknown;
   return by("controller", text + (e.reason.empty() ? "" : ": " + e.reason));
 }
 std::string line_of(const scenario_acted& e) {

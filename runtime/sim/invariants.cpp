@@ -246,6 +246,10 @@ void invariants::pause_disturbed(vm_id vm, const std::string& by) {
   say(violation_kind::safety, 6, vm, "a store operation inside its pause: " + by);
 }
 
+void invariants::pause_misjudged(vm_id vm, const std::string& what) {
+  say(violation_kind::safety, 9, vm, what);
+}
+
 void invariants::permits_leaked(std::uint32_t count) {
   say(
     violation_kind::liveness, 4, {},

@@ -63,6 +63,8 @@ public:
   std::map<std::string, std::uint64_t> stages() const;
   /// A store operation was inside a pause under `ticket`.
   void pause_disturbed(vm_id vm, const std::string& by);
+  /// What was told of a pause does not hold the true one.
+  void pause_misjudged(vm_id vm, const std::string& what);
   /// Every VM is where it belongs, and nothing is left over.
   bool is_settled() const;
   /// The lock manager holds or waits for something although nothing runs.

@@ -50,10 +50,9 @@ private:
 class sim_host::agent_program final : public sim_peer {
 public:
   agent_program(sim_host& host, std::uint64_t number, sim_peer_output output)
-    : host_(host), number_(number), output_(std::move(output)), clock_(host.parts_.queue),
-      seat_(host, number), marks_(host),
-      store_(host.parts_.store.open(
-        host.node_, [this](const store_operation& o) { desk_.store_operated(o); })),
+    : host_(host), number_(number), output_(std::move(output)), clock_(host), seat_(host, number),
+      marks_(host), store_(host.parts_.store.open(
+                      host.node_, [this](const store_operation& o) { desk_.store_operated(o); })),
       desk_(
         host.node_, agent_access::control,
         {clock_, seat_, [this](agent::sender send) { return make_agent(std::move(send)); },
@@ -75,11 +74,12 @@ public:
 private:
   class process_clock final : public timers {
   public:
-    explicit process_clock(event_queue& queue) : queue_(queue) {}
+    explicit process_clock(const sim_host& host) : host_(host) {}
     ~process_clock() override { stop(); }
-    mono_time now() const override { return queue_.now(); }
+    mono_time now() const override { return host_.parts_.clocks.monotonic(host_.node_); }
     void after(nanoseconds delay, std::function<void()> task) override {
-      queue_.after(delay, [runs = runs_, task = std::move(task)] {
+      const auto passes = host_.parts_.clocks.world_time(host_.node_, delay);
+      host_.parts_.queue.after(passes, [runs = runs_, task = std::move(task)] {
         if (*runs)
           task();
       });
@@ -88,7 +88,7 @@ private:
     bool runs() const { return *runs_; }
 
   private:
-    event_queue& queue_;
+    const sim_host& host_;
     std::shared_ptr<bool> runs_ = std::make_shared<bool>(true);
   };
 
@@ -102,7 +102,7 @@ private:
     settings.memory_bytes = host_.memory_bytes_;
     settings.cores = 8;
     settings.bandwidth_bytes_per_s = host_.parts_.bandwidth_bytes_per_s;
-    settings.wall_now = [&queue = host_.parts_.queue] { return queue.wall_now(); };
+    settings.wall_now = [&host = host_] { return host.parts_.clocks.wall(host.node_); };
     return std::make_unique<agent>(
       std::move(settings), *store_, *machines_, marks_, clock_, std::move(send));
   }

@@ -5,6 +5,7 @@
 
 #include "runtime/agent/agent_desk.hpp"
 #include "runtime/base/event_queue.hpp"
+#include "runtime/base/host_clocks.hpp"
 #include "runtime/hypervisor/sim_hypervisor.hpp"
 #include "runtime/link/sim_link.hpp"
 #include "runtime/store/sim_store.hpp"
@@ -18,6 +19,7 @@ namespace drover {
 
 struct sim_host_parts {
   event_queue& queue;
+  const host_clocks& clocks;
   sim_store_cluster& store;
   sim_machines& machines;
   /// Of the streams that leave the host, as its agent is told; 0 = unlimited.

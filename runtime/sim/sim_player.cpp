@@ -2,6 +2,7 @@
 
 #include "runtime/base/check.hpp"
 #include "runtime/sim/fault_player.hpp"
+#include "runtime/sim/pause_truth.hpp"
 
 #include <algorithm>
 #include <set>
@@ -52,6 +53,10 @@ sim_world_settings settings_of(const scenario_file& scenario, const sim_play_set
   for (const auto& [node, of] : scenario.nodes) {
     s.store_lag[node] = scenario.lag_of(node);
     s.link_latency[node] = scenario.latency_of(node);
+    if (of.clock.shows != host_clock{})
+      s.clocks[node] = of.clock.shows;
+    if (of.clock.heard_after.count() > 0)
+      s.news_late[node] = of.clock.heard_after;
   }
   return s;
 }
@@ -88,13 +93,16 @@ public:
       watch_(std::make_shared<invariants>(
         watched_parts{world_.queue(), world_.store(), world_.machines(), world_.cluster()})),
       faults_(world_, *watch_), audit_(std::make_shared<pause_audit>()),
+      truth_(std::make_shared<pause_truth>(world_.queue(), world_.clocks(), audit_)),
       triggers_(std::make_shared<event_triggers>(
         scenario.actions, [this](std::size_t index) { arm(index); })) {
     if (play.trace)
       fan_->add(play.trace);
     fan_->add(watch_);
-    fan_->add(audit_);
+    fan_->add(truth_);
     fan_->add(triggers_);
+    truth_->set_accuser(
+      [this](vm_id vm, const std::string& what) { watch_->pause_misjudged(vm, what); });
     world_.on_machine_change = [this](const machine_changed& e) { watch_->on_change(e); };
   }
 
@@ -275,6 +283,7 @@ private:
     out.lost_to_faults = watch_->lost_to_faults().size();
     out.injected = faults_.injected();
     out.met = faults_.met();
+    out.pauses_checked = truth_->checked();
     out.virtual_s = seconds(world_.queue().now().time_since_epoch());
     out.steps = world_.steps();
     for (const auto& v : out.violations)
@@ -313,6 +322,7 @@ private:
   std::shared_ptr<invariants> watch_;
   fault_player faults_;
   std::shared_ptr<pause_audit> audit_;
+  std::shared_ptr<pause_truth> truth_;
   std::shared_ptr<event_triggers> triggers_;
   std::map<vm_id, node_id> places_;
   mono_time deadline_;

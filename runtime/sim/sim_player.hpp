@@ -36,6 +36,7 @@ struct sim_outcome {
   std::size_t lost_to_faults = 0;
   std::map<std::string, std::uint64_t> injected; ///< faults, by their word
   fault_meetings met;
+  std::uint64_t pauses_checked = 0; ///< told, and held against the true ones
   double virtual_s = 0;
   std::uint64_t steps = 0;
 };

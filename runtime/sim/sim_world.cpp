@@ -47,18 +47,24 @@ sim_world::sim_world(sim_world_settings settings, std::shared_ptr<trace_sink> tr
   const luck chance{settings_.seed};
   store_ = std::make_unique<sim_store_cluster>(
     queue_, chance.fork("store"), settings_.store, names_of(settings_.cluster));
+  settings_.machines.clocks = &clocks_;
   machines_ = std::make_unique<sim_machines>(queue_, chance.fork("machines"), settings_.machines);
   wires_ = std::make_unique<sim_wires>(queue_, chance.fork("wires"));
   for (const auto& [node, lag] : settings_.store_lag)
     store_->set_lag(node, lag);
   for (const auto& [node, latency] : settings_.link_latency)
     wires_->set_latency(node, latency);
+  for (const auto& [node, clock] : settings_.clocks)
+    clocks_.put(node, clock);
+  for (const auto& [node, late] : settings_.news_late)
+    machines_->hold_news(node, late);
   for (const auto& [node, of] : settings_.cluster.nodes)
     hosts_.emplace(
-      node, std::make_unique<sim_host>(
-              node, of.memory_bytes,
-              sim_host_parts{
-                queue_, *store_, *machines_, std::uint64_t{of.bandwidth_mib_s} * 1024 * 1024}));
+      node,
+      std::make_unique<sim_host>(
+        node, of.memory_bytes,
+        sim_host_parts{
+          queue_, clocks_, *store_, *machines_, std::uint64_t{of.bandwidth_mib_s} * 1024 * 1024}));
   machines_->on_change = [this](const machine_changed& e) {
     note(e);
     if (on_machine_change)
@@ -158,6 +164,7 @@ void sim_world::kill_node(const node_id& node) {
 
 void sim_world::boot_node(const node_id& node) {
   host(node).boot();
+  clocks_.boot(node);
   wires_->heal(node);
   wires_->cut(node);
 }

@@ -36,6 +36,8 @@ struct sim_world_settings {
   sim_machine_settings machines;
   std::map<node_id, delay_range> store_lag;    ///< where it differs from `store.lag`
   std::map<node_id, delay_range> link_latency; ///< where it differs from the driver's own
+  std::map<node_id, host_clock> clocks;        ///< where they differ from the world's
+  std::map<node_id, milliseconds> news_late;   ///< where QEMU's news are not heard at once
   sim_detail detail = sim_detail::decisions;
 };
 
@@ -47,6 +49,7 @@ public:
   sim_world& operator=(const sim_world&) = delete;
 
   event_queue& queue() { return queue_; }
+  host_clocks& clocks() { return clocks_; }
   sim_store_cluster& store() { return *store_; }
   const sim_store_cluster& store() const { return *store_; }
   sim_machines& machines() { return *machines_; }
@@ -96,6 +99,7 @@ private:
   sim_world_settings settings_;
   std::shared_ptr<trace_sink> trace_;
   event_queue queue_;
+  host_clocks clocks_{queue_};
   luck order_;
   std::unique_ptr<sim_store_cluster> store_;
   std::unique_ptr<sim_machines> machines_;

@@ -13,12 +13,14 @@ using std::chrono::microseconds;
 class drawing {
 public:
   drawing(scenario_file of, std::uint64_t seed)
-    : of_(std::move(of)), random_(*of_.random), chance_(luck{seed}.fork("swarm")) {}
+    : of_(std::move(of)), random_(*of_.random), chance_(luck{seed}.fork("swarm")),
+      clock_chance_(luck{seed}.fork("clocks")) {}
 
   scenario_file draw() {
     draw_nodes();
     draw_vms();
     draw_times();
+    draw_clocks();
     for (const auto& group : of_.vms)
       for (std::uint32_t i = 0; i < group.count; ++i)
         vms_.push_back(vm_id{group.first.value + i});
@@ -95,6 +97,26 @@ private:
       if (chance_.chance(300'000))
         node.link_latency = delay_range{microseconds{50}, milliseconds{between(1, 80)}, 0, {}};
     }
+  }
+
+  /// A day wrong, at most, and as far apart as crystals are.
+  void draw_clocks() {
+    if (!random_.clocks)
+      return;
+    for (auto& [name, node] : of_.nodes) {
+      auto& clock = node.clock;
+      clock.shows.ahead = some_time_off();
+      clock.shows.up = std::chrono::seconds{clock_chance_.below(1'000'000)};
+      clock.shows.drift_per_million = static_cast<std::int64_t>(clock_chance_.below(199)) - 99;
+      clock.heard_after = milliseconds{clock_chance_.below(4)};
+    }
+  }
+  /// From beyond what counts as a jump to a day, forward or back.
+  milliseconds some_time_off() {
+    const auto most = 100LL << clock_chance_.below(20);
+    const milliseconds off{
+      11 + static_cast<std::int64_t>(clock_chance_.below(static_cast<std::uint64_t>(most)))};
+    return clock_chance_.chance(500'000) ? off : -off;
   }
 
   void add(milliseconds at, action::any what) {
@@ -233,6 +255,8 @@ private:
       return add(at, action::stall_streams{a_node(), a_span(8'000)});
     case fault_kind::cancel:
       return add(at, action::cancel{});
+    case fault_kind::clock_jump:
+      return add(at, action::clock_jump{a_node(), some_time_off()});
     default:
       return;
     }
@@ -241,6 +265,7 @@ private:
   scenario_file of_;
   scenario_random random_;
   luck chance_;
+  luck clock_chance_; ///< of its own, so that nothing else of a seed changes with it
   std::vector<node_id> nodes_;
   std::vector<vm_id> vms_;
   milliseconds dead_until_{0};

@@ -22,9 +22,9 @@ TEST_CASE("the storms pass on many seeds, and a failed one could be replayed", "
   CHECK(ended.exit_code == 0);
   CHECK_FALSE(ended.timed_out);
   for (const auto* name :
-       {"all_faults", "claims_rolled_back", "controller_restarts", "evacuate_the_receiver",
-        "flapping_target", "quorum_lost_in_window", "store_hangs", "ten_thousand", "three_hundred",
-        "two_evacuations"})
+       {"all_faults", "claims_rolled_back", "clocks_apart", "controller_restarts",
+        "evacuate_the_receiver", "flapping_target", "quorum_lost_in_window", "store_hangs",
+        "ten_thousand", "three_hundred", "two_evacuations"})
     CHECK(ended.out.find(std::string{name} + ".json") != std::string::npos);
 }
 

@@ -52,8 +52,8 @@ const std::vector<fault> common_faults{
   {"/cluster/nodes", "{}", "/cluster/nodes: a cluster needs at least one node"},
   {"/cluster/nodes/n1/memory", "\"5M\"", "/cluster/nodes/n1/memory: leaves no memory for guests"},
   {"/cluster/nodes/n1/link", "\"process\"",
-   "/cluster/nodes/n1/link: unknown field; known here: bandwidth_mib_s, limits, link_latency, "
-   "login, memory, reserve, store_lag"},
+   "/cluster/nodes/n1/link: unknown field; known here: bandwidth_mib_s, clock, limits, "
+   "link_latency, login, memory, reserve, store_lag"},
   {"/cluster/limits/cluster", "0",
    "/cluster/limits/cluster: expected a whole number from 1 to 100000, found 0"},
   {"/vms", "[]", "/vms: a scenario needs at least one VM"},
@@ -89,7 +89,7 @@ const std::vector<fault> common_faults{
    "kill_target_qemu, kill_source_qemu, kill_agent, kill_node, boot_node, slow_node, cut_link, "
    "half_open_link, slow_link, duplicate_lines, lag, hang_store_ms, lose_quorum, "
    "change_membership, cut_store, remove_lock, fail_writes, fail_marks, refuse_receive, "
-   "lose_acknowledgement, cut_streams, stall_streams, strangers"},
+   "lose_acknowledgement, cut_streams, stall_streams, strangers, clock_jump"},
   {"/actions/0/after_ms", "5",
    "/actions/0/after_ms: belongs to a condition (when); without one: at_ms"},
   {"/actions/1/migrate", "300", "/actions/1/migrate: there is no VM 300 in this scenario"},
@@ -122,7 +122,8 @@ const std::vector<fault> common_faults{
   {"/expect/lost", "0",
    "/expect/lost: unknown field; known here: beats_doubled, beats_lost, duration_s_max, "
    "exit_code, golden, moved, on_node, pause_max_ms, pause_p50_ms_max, pause_p99_ms_max, "
-   "policies, races, races_min, result, stayed, store_operations_in_pause_max, stuck, "
+   "pauses_unknown, policies, races, races_min, result, stayed, store_operations_in_pause_max, "
+   "stuck, "
    "untouched, violations, vms_on"},
   {"/expects", "{}",
    "/expects: unknown field; known here: actions, cluster, compare_vms, deadline_s, expect, "
@@ -192,6 +193,19 @@ const std::vector<fault> sim_faults{
    "/actions/20/lose_acknowledgement: expected a whole number, found \"n1\""},
   {"/actions/22/when/owner", "\"n9\"",
    "/actions/22/when/owner: there is no node n9 in this scenario; nodes: n1, n2"},
+  {"/actions/23/by_ms", "null",
+   "/actions/23/by_ms: is missing: how far the clock is set forward, or back (negative)"},
+  {"/actions/23/by_ms", "1e18", "/actions/23/by_ms: expected a whole number, found 1e+18"},
+  {"/actions/23/by_ms", "40000000000",
+   "/actions/23/by_ms: expected at most a year, forward or back"},
+  {"/cluster/nodes/n2/clock/drift_per_million", "100",
+   "/cluster/nodes/n2/clock/drift_per_million: expected -99 to 99, as far as crystals are apart"},
+  {"/cluster/nodes/n2/clock/heard_after_ms", "1001",
+   "/cluster/nodes/n2/clock/heard_after_ms: expected a whole number from 0 to 1000, found 1001"},
+  {"/cluster/nodes/n2/clock/zone", "1",
+   "/cluster/nodes/n2/clock/zone: unknown field; known here: ahead_ms, drift_per_million, "
+   "heard_after_ms, up_s"},
+  {"/random/clocks", "1", "/random/clocks: expected true or false, found 1"},
   {"/random/faults", "\"some\"",
    "/random/faults: expected \"all\" or weights like {\"cut_link\": 30}"},
   {"/random/faults/meteor", "1",
@@ -200,7 +214,7 @@ const std::vector<fault> sim_faults{
    "duplicate_lines, lag, hang_store, lose_quorum, change_membership, cut_store, "
    "roll_back_store, remove_lock, "
    "fail_writes, fail_marks, refuse_receive, lose_acknowledgement, cut_streams, stall_streams, "
-   "cancel"},
+   "cancel, clock_jump"},
   {"/random/faults/lag", "-1",
    "/random/faults/lag: expected a whole number from 0 to 4294967295, found -1"},
   {"/random/every_ms", "0",
@@ -224,8 +238,8 @@ const std::vector<fault> sim_faults{
    "\"hope\""},
   {"/random/policies", "[]", "/random/policies: expected at least one policy"},
   {"/random/seed", "1",
-   "/random/seed: unknown field; known here: evacuations, every_ms, faults, memory, nodes, "
-   "policies, until_ms, vms"},
+   "/random/seed: unknown field; known here: clocks, evacuations, every_ms, faults, memory, "
+   "nodes, policies, until_ms, vms"},
   {"/expect/pause_p50_ms_max", "-1", "/expect/pause_p50_ms_max: expected 0 or more"},
   {"/expect/races", "2", "/expect/races_min: races says exactly how many already"},
   {"/expect/stuck", "-1", "/expect/stuck: expected a whole number from 0 to 4294967295, found -1"},

@@ -41,6 +41,10 @@ TEST_CASE("a simulated cluster is read with store, links and streams") {
   CHECK(s.latency_of(node_id{"n1"}) == exactly(5ms));
   CHECK(s.latency_of(node_id{"n2"}) == exactly(200us));
   CHECK(s.stream_bandwidth_mb == 250);
+  CHECK(s.nodes.at(node_id{"n1"}).clock.shows == host_clock{});
+  const auto& clock = s.nodes.at(node_id{"n2"}).clock;
+  CHECK(clock.shows == host_clock{3600s, -1500ms, -40});
+  CHECK(clock.heard_after == 2ms);
 }
 
 TEST_CASE("a group of VMs is known by its load and its lines in the config") {
@@ -82,6 +86,8 @@ TEST_CASE("every fault that can be written is read with its figures") {
   CHECK(action_at<action::cut_streams>(s, 21).node == n1);
   CHECK(action_at<action::stall_streams>(s, 22).span == 1s);
   CHECK(s.actions.at(22).when->event == "view_changed");
+  CHECK(action_at<action::clock_jump>(s, 23).node == n1);
+  CHECK(action_at<action::clock_jump>(s, 23).by == -2500ms);
 }
 
 TEST_CASE("what a seed draws is read, and a drawn cluster needs nothing written") {
@@ -94,10 +100,12 @@ TEST_CASE("what a seed draws is read, and a drawn cluster needs nothing written"
   CHECK(s.random->until == 30s);
   CHECK(s.random->evacuations == 2);
   CHECK(s.random->policies == std::vector{policy::ticket, policy::claim});
+  CHECK(s.random->clocks);
   CHECK_FALSE(s.random->nodes.has_value());
   const auto d = good(drawn);
   CHECK(d.nodes.empty());
   CHECK(d.vms.empty());
+  CHECK_FALSE(d.random->clocks);
   CHECK(d.random->faults.size() == all_fault_kinds().size());
   CHECK(d.random->nodes == count_range{3, 10});
   CHECK(d.random->vms == count_range{1, 40});
@@ -117,6 +125,7 @@ TEST_CASE("a policy has the scenario's expectations but for what it says of its 
   CHECK(all.pause_p50_ms_max == 20);
   CHECK(all.pause_p99_ms_max == 40.5);
   CHECK(all.pause_max_ms == 100);
+  CHECK(all.pauses_unknown == 1U);
   CHECK(all.races_min == 1U);
   CHECK(all.stuck == 0);
   CHECK(all.violations == 0);

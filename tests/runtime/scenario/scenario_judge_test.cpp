@@ -172,6 +172,12 @@ TEST_CASE("races, violations and pauses are judged by their figures", "[judge]")
   slow.scenario.expect.pause_p50_ms_max.reset();
   slow.scenario.expect.pause_max_ms = 29;
   CHECK(slow.first() == "the longest pause is 30.0 ms, expected at most 29.0 ms");
+  good_case unknown;
+  unknown.scenario.expect.pauses_unknown = 1;
+  CHECK(unknown.first() == "of 0 pauses no figure is told, expected 1");
+  unknown.played.result.migrations.emplace_back().figures.pause_unknown = "a clock was set";
+  unknown.played.result.migrations.back().end = verdict::moved;
+  CHECK(unknown.first().empty());
 }
 
 TEST_CASE("a VM that was paused has to be paused at the end", "[judge]") {

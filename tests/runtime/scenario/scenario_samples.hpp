@@ -44,7 +44,8 @@ inline const std::string stormy = R"({
   "repeat_until_settled": true,
   "cluster": {
     "nodes": {"n1": {"memory": "1G", "store_lag": "2s", "link_latency": "5ms"},
-              "n2": {"memory": "2G"}},
+              "n2": {"memory": "2G", "clock": {"ahead_ms": -1500, "up_s": 3600,
+                     "drift_per_million": -40, "heard_after_ms": 2}}},
     "store": {"kind": "lagging", "lag": {"least": "1ms", "most": "5ms", "slow_per_million": 1000,
               "slow_most": "2s"}, "write": "3ms", "lock_expiry_ms": 60000},
     "link": {"latency": "200us"},
@@ -77,12 +78,14 @@ inline const std::string stormy = R"({
     {"refuse_receive": "n2", "count": 2},
     {"lose_acknowledgement": 102},
     {"cut_streams": "n1"},
-    {"when": {"event": "view_changed", "owner": "n2"}, "stall_streams": "n1", "for_ms": 1000}
+    {"when": {"event": "view_changed", "owner": "n2"}, "stall_streams": "n1", "for_ms": 1000},
+    {"clock_jump": "n1", "by_ms": -2500}
   ],
   "random": {"faults": {"kill_agent": 20, "cut_link": 30, "lag": 0}, "every_ms": 200,
-             "until_ms": 30000, "evacuations": 2, "policies": ["ticket", "claim"]},
+             "until_ms": 30000, "evacuations": 2, "policies": ["ticket", "claim"],
+             "clocks": true},
   "expect": {"exit_code": [0, 2], "pause_p50_ms_max": 20, "pause_p99_ms_max": 40.5,
-    "pause_max_ms": 100, "races_min": 1, "golden": true, "moved": 3,
+    "pause_max_ms": 100, "races_min": 1, "golden": true, "moved": 3, "pauses_unknown": 1,
     "policies": {"check": {"stuck": 2, "races": 2, "exit_code": 6, "moved": 1},
                  "early": {"violations": 1}}}
 })";
