@@ -214,7 +214,7 @@ std::optional<error> node_session::objection(const wire::hello_reply& hello) con
       "the agent speaks protocol " + wire::version_text(hello.protocol, hello.minor) +
         ", this controller " + wire::version_text(wire::protocol_version, wire::protocol_minor) +
         "; install the same version of drover here and there",
-      hello.node.value + ", drover-agent " + hello.version};
+      settings_.node.value + ", drover-agent " + hello.version};
   if (hello.node != settings_.node)
     return error{
       errc::refused, "the agent at the link's other end is of node " + hello.node.value,

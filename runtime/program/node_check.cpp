@@ -51,11 +51,15 @@ public:
 
   visit_facts facts() {
     const std::lock_guard guard{mutex_};
-    return {is_open_, report_, hello_, clock_.best(), end_};
+    return {is_open_, report_, hello_, refusal_, clock_.best(), end_};
   }
 
 private:
-  bool is_over() const { return end_ || (report_ && clock_.taken() >= samples_wanted); }
+  /// With another major version there is nothing more to say than hello.
+  bool is_foreign() const { return hello_ && hello_->protocol != wire::protocol_version; }
+  bool is_over() const {
+    return end_ || refusal_ || is_foreign() || (report_ && clock_.taken() >= samples_wanted);
+  }
 
   void opened() {
     const std::lock_guard guard{mutex_};
@@ -66,7 +70,9 @@ private:
   void ask() {
     wire::request question{
       request_id{"check-" + std::to_string(clock_.taken())}, 5s, wire::hello{}};
-    std::get<wire::hello>(question.body).controller = "drover node check";
+    auto& hello = std::get<wire::hello>(question.body);
+    hello.controller = "drover node check";
+    hello.minor = wire::protocol_minor;
     clock_.asked(wall_now());
     way_->send(wire::encode(question));
   }
@@ -79,14 +85,21 @@ private:
       const auto* reply = std::get_if<wire::reply>(&*came);
       const auto* hello =
         reply != nullptr && reply->body ? std::get_if<wire::hello_reply>(&*reply->body) : nullptr;
-      if (hello != nullptr) {
-        hello_ = *hello;
-        clock_.answered(wall_now(), hello->wall);
-        if (clock_.taken() < samples_wanted)
-          ask();
-      }
+      if (reply != nullptr && !reply->body)
+        refusal_ = reply->body.error();
+      if (hello != nullptr)
+        greeted(*hello);
     }
     changed_.notify_all();
+  }
+
+  void greeted(const wire::hello_reply& hello) {
+    hello_ = hello;
+    if (is_foreign())
+      return;
+    clock_.answered(wall_now(), hello.wall);
+    if (clock_.taken() < samples_wanted)
+      ask();
   }
 
   void closed(error why) {
@@ -101,6 +114,7 @@ private:
   bool is_open_ = false;
   std::optional<readiness_report> report_;
   std::optional<wire::hello_reply> hello_;
+  std::optional<error> refusal_;
   clock_samples clock_;
   std::optional<error> end_;
 };

@@ -1,5 +1,7 @@
 #include "runtime/program/readiness_text.hpp"
 
+#include "runtime/wire/features.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -24,14 +26,32 @@ readiness_item refused_login(const error& why) {
   return {"login", false, to_string(why), "see whether the host is up and its sshd runs"};
 }
 
+/// An agent that speaks this major version does; what an older one cannot is told.
+readiness_item version_item(const wire::hello_reply& hello, const std::string& copy) {
+  const auto there = wire::version_text(hello.protocol, hello.minor);
+  const auto here = wire::version_text(wire::protocol_version, wire::protocol_minor);
+  auto found = "version " + hello.version;
+  if (hello.version != DROVER_VERSION || there != here)
+    found = fmt::format(
+      "version {} (protocol {}), drover is {} ({})", hello.version, there, DROVER_VERSION, here);
+  if (hello.protocol != wire::protocol_version)
+    return {"agent", false, found, copy};
+  for (const auto name : wire::features_here)
+    if (std::find(hello.features.begin(), hello.features.end(), name) == hello.features.end())
+      found += fmt::format("; without {}: {}", name, wire::loss_without(name));
+  return {"agent", true, found, {}};
+}
+
 readiness_item agent_item(const cluster_node& node, const visit_facts& facts) {
   const auto copy = node.link == link_kind::ssh ? fmt::format(
                                                     "scp -P {} drover-agent {}:{}", node.place.port,
                                                     account_of(node.place), node.place.agent)
                                                 : std::string{"build drover-agent beside drover"};
-  const auto version = facts.report  ? std::optional{facts.report->version}
-                       : facts.hello ? std::optional{facts.hello->version}
-                                     : std::nullopt;
+  if (facts.refusal)
+    return {"agent", false, to_string(*facts.refusal), copy};
+  if (facts.hello)
+    return version_item(*facts.hello, copy);
+  const auto version = facts.report ? std::optional{facts.report->version} : std::nullopt;
   if (!version && facts.end)
     return {"agent", false, to_string(*facts.end), copy};
   if (!version)

@@ -15,6 +15,7 @@ struct visit_facts {
   bool is_open = false; ///< logged in, or the process was started
   std::optional<readiness_report> report;
   std::optional<wire::hello_reply> hello;
+  std::optional<error> refusal; ///< of the hello, by the agent
   std::optional<clock_offset> clock;
   std::optional<error> end; ///< why the link ended, if it has
 };

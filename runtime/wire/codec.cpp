@@ -1,5 +1,6 @@
 #include "runtime/wire/codec.hpp"
 
+#include "runtime/wire/foreign_hello.hpp"
 #include "runtime/wire/json_fields.hpp"
 #include "runtime/wire/json_reader.hpp"
 
@@ -9,9 +10,12 @@
 
 namespace drover::wire {
 
+/// A word that came later stands for a state that this version does not know.
 template <>
 struct enum_text<run_state> {
-  static constexpr auto from_string = &run_state_from_string;
+  static std::optional<run_state> from_string(std::string_view text) {
+    return run_state_from_string(text).value_or(run_state::other);
+  }
 };
 template <>
 struct enum_text<stream_kind> {
@@ -163,9 +167,10 @@ std::optional<reply_body> decode_result(envelope& from, const json& value) {
   return std::nullopt;
 }
 
-/// What `error.data` holds beyond JSON-RPC's own members.
+/// What `error.data` holds beyond JSON-RPC's own members. A code that came later is as good as
+/// `bug`: an answer that this version does not know.
 struct error_data {
-  errc code = errc::bug;
+  std::string code;
   std::string context;
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
@@ -196,7 +201,9 @@ std::optional<reply> decode_reply(envelope& from) {
     return std::nullopt;
   if (failure) {
     auto e = from.required<error_object>("error");
-    message.body = fail(e.data.code, std::move(e.message), std::move(e.data.context));
+    message.body = fail(
+      errc_from_string(e.data.code).value_or(errc::bug), std::move(e.message),
+      std::move(e.data.context));
   } else if (auto body = decode_result(from, *value)) {
     message.body = std::move(*body);
   }
@@ -229,7 +236,7 @@ std::string encode(const reply& message) {
     out["error"] = {
       {"code", error_number(e.code)},
       {"message", e.what},
-      {"data", encode_json<text_json>(error_data{e.code, e.context})}};
+      {"data", encode_json<text_json>(error_data{std::string{to_string(e.code)}, e.context})}};
   }
   return dump(out);
 }
@@ -254,8 +261,11 @@ result<request> decode_request(std::string_view line) {
   message.deadline = from.required<milliseconds>("deadline_ms");
   if (message.deadline > deadline_max)
     from.note("/deadline_ms", "expected at most " + std::to_string(deadline_max.count()));
-  if (from.fault)
+  if (from.fault) {
+    if (auto foreign = foreign_hello(from.document); foreign && !message.id.value.empty())
+      return request{std::move(message.id), message.deadline, std::move(*foreign)};
     return tl::unexpected<error>(bad_line(std::move(*from.fault), line));
+  }
   return message;
 }
 
@@ -269,6 +279,9 @@ result<from_agent> decode_from_agent(std::string_view line) {
   } else if (!from.fault) {
     if (auto message = decode_reply(from))
       return from_agent(std::move(*message));
+    if (auto foreign = foreign_hello_reply(from.document))
+      if (auto id = id_of(line))
+        return from_agent(reply{std::move(*id), std::move(*foreign)});
   }
   return tl::unexpected<error>(bad_line(std::move(*from.fault), line));
 }

@@ -10,6 +10,14 @@ std::string_view needed_feature(const request_body& body) {
   return std::holds_alternative<read_clocks>(body) ? feature::clocks : std::string_view{};
 }
 
+std::string_view loss_without(std::string_view name) {
+  if (name == feature::clocks)
+    return "the pause of a VM that moves to or from another host is not told";
+  if (name == feature::stream_tls)
+    return "VMs move from and to it with --stream plain only";
+  return "what needs it is refused";
+}
+
 std::string version_text(int major, std::optional<std::uint32_t> minor) {
   return std::to_string(major) + "." + std::to_string(minor.value_or(0));
 }

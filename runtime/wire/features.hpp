@@ -20,6 +20,9 @@ inline constexpr std::array features_here{feature::clocks, feature::stream_tls};
 /// The feature without which an agent would misunderstand this request; empty = none.
 std::string_view needed_feature(const request_body& body);
 
+/// What an operator misses where an agent does not name this feature: a sentence without its stop.
+std::string_view loss_without(std::string_view feature);
+
 /// "1.1"; an agent of before 1.1 does not tell the second number.
 std::string version_text(int major, std::optional<std::uint32_t> minor);
 

@@ -19,6 +19,24 @@ TEST_CASE("a hello that cannot be read is refused", "[pure]") {
   CHECK(rig.session.at() == phase::closing);
 }
 
+TEST_CASE("a hello of another major version is refused by name, whatever else it says", "[pure]") {
+  session_rig rig;
+  const auto id = rig.call();
+  rig.start();
+  for (int n = 1; n <= 3; ++n) {
+    rig.opened();
+    rig.line(
+      R"({"jsonrpc":"2.0","id":")" + rig.sent.back().id.value +
+      R"(","result":{"hello_reply":{"protocol":3,"minor":4,"version":"9.9","hosts":[]}}})");
+    rig.closed("closed as asked");
+    rig.run_to_wake();
+  }
+  CHECK(rig.failure_of(id) == errc::refused);
+  CHECK_THAT(
+    rig.answer_to(id).error().what, Catch::StartsWith("the agent speaks protocol 3.4, this "));
+  CHECK(rig.answer_to(id).error().context == "n1, drover-agent 9.9");
+}
+
 TEST_CASE("an agent of another protocol or node is refused after a few tries", "[pure]") {
   auto other_protocol = test::good_hello();
   other_protocol.protocol = 2;

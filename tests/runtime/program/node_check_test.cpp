@@ -1,5 +1,6 @@
 // What `drover node check` makes of what it heard, without a node.
 #include "runtime/program/readiness_text.hpp"
+#include "runtime/wire/features.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -65,6 +66,48 @@ TEST_CASE("an agent that is not there or of another version is to be copied") {
   CHECK_FALSE(old[1].ok);
   CHECK(old[1].found == "version 0.0.1, drover is " DROVER_VERSION);
   CHECK_FALSE(all_ready({{node_id{"n1"}, old}}));
+}
+
+TEST_CASE("an agent of the same major version does, and what it lacks is told") {
+  visit_facts facts;
+  facts.is_open = true;
+  facts.report = readiness_report{"0.9", {{"qemu", true, "q", ""}}};
+  auto& hello = facts.hello.emplace();
+  hello.protocol = wire::protocol_version;
+  hello.version = "0.9";
+  const auto older = items_of(node_over_ssh(), facts)[1];
+  CHECK(older.ok);
+  CHECK_THAT(older.found, Catch::StartsWith("version 0.9 (protocol 1.0), drover is "));
+  for (const auto name : wire::features_here) {
+    CHECK_THAT(older.found, Catch::Contains("; without " + std::string{name} + ": "));
+    hello.features.emplace_back(name);
+  }
+  hello.features.emplace_back("teleport");
+  hello.minor = 7;
+  hello.version = "1.9";
+  const auto newer = items_of(node_over_ssh(), facts)[1];
+  CHECK(newer.ok);
+  CHECK_THAT(newer.found, Catch::StartsWith("version 1.9 (protocol 1.7), drover is "));
+  CHECK_THAT(newer.found, !Catch::Contains("without"));
+  hello.version = DROVER_VERSION;
+  hello.minor = wire::protocol_minor;
+  CHECK(items_of(node_over_ssh(), facts)[1].found == "version " DROVER_VERSION);
+}
+
+TEST_CASE("an agent of another major version, or one that refuses this one, is to be replaced") {
+  visit_facts facts;
+  facts.is_open = true;
+  facts.hello.emplace().protocol = 2;
+  facts.hello->version = "2.0";
+  const auto foreign = items_of(node_over_ssh(), facts)[1];
+  CHECK_FALSE(foreign.ok);
+  CHECK_THAT(foreign.found, Catch::StartsWith("version 2.0 (protocol 2.0), drover is "));
+  CHECK_THAT(foreign.mend, Catch::StartsWith("scp -P 2222 drover-agent"));
+  facts.hello.reset();
+  facts.refusal = error{errc::refused, "protocol 1.1 was asked for", "n1"};
+  const auto refused = items_of(node_over_ssh(), facts)[1];
+  CHECK_FALSE(refused.ok);
+  CHECK(refused.found == "protocol 1.1 was asked for (n1)");
 }
 
 TEST_CASE("a node that lacks nothing is ready, and a clock that is far off is not") {

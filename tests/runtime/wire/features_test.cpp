@@ -75,6 +75,53 @@ TEST_CASE("what a newer peer adds is passed over") {
   CHECK(clocks.wall == wall_time{std::chrono::microseconds{2}});
 }
 
+TEST_CASE("a word that a newer agent has for a state or an error is read as one that is unknown") {
+  const auto status = read_reply<wire::vm_status>(R"({"vm_status":{"vm":1,"state":"dreaming"}})");
+  CHECK(status.state == wire::run_state::other);
+  const auto message = wire::decode_from_agent(
+    R"({"jsonrpc":"2.0","id":"c-1","error":{"code":-32050,"message":"too late in the year",)"
+    R"("data":{"code":"out_of_season","context":"winter"}}})");
+  REQUIRE(message);
+  const auto& failure = std::get<wire::reply>(*message).body;
+  REQUIRE_FALSE(failure);
+  CHECK(failure.error() == error{errc::bug, "too late in the year", "winter"});
+}
+
+TEST_CASE("of a hello of another major version the versions are read, whatever else it says") {
+  const auto body = GENERATE(
+    as<std::string>{}, R"({"protocol":2,"minor":3,"version":"2.1","host":{"name":"n1"}})",
+    R"({"protocol":2,"minor":3,"version":"2.1","node":["n1"],"features":"all"})");
+  const auto told = read_reply<wire::hello_reply>(R"({"hello_reply":)" + body + "}");
+  CHECK(told.version == "2.1");
+  CHECK(wire::version_text(told.protocol, told.minor) == "2.3");
+  const auto asked = wire::decode_request(
+    R"({"jsonrpc":"2.0","id":"c-1","method":"hello","params":{"protocol":3,"who":{"pid":1}}})");
+  REQUIRE(asked);
+  CHECK(asked->id == request_id{"c-1"});
+  CHECK(std::get<wire::hello>(asked->body).protocol == 3);
+}
+
+TEST_CASE("a hello of this major version is read strictly") {
+  const auto lacking = GENERATE(
+    as<std::string>{}, R"({"hello_reply":{"protocol":1,"version":"2.1"}})",
+    R"({"hello_reply":{"protocol":"2"}})", R"({"hello_reply":[]})",
+    R"({"vm_list":{"protocol":2}})");
+  CHECK_FALSE(wire::decode_from_agent(result_line(lacking)));
+  for (const auto* line :
+       {R"({"jsonrpc":"2.0","id":"c-1","method":"hello","params":{"protocol":1}})",
+        R"({"jsonrpc":"2.0","id":"c-1","method":"ping2","params":{"protocol":2}})",
+        R"({"jsonrpc":"2.0","id":"c-1","method":["hello"],"params":{"protocol":2}})",
+        R"([{"method":"hello"}])", R"({"method":"hello","params":{"protocol":2}})"}) {
+    INFO(line);
+    CHECK_FALSE(wire::decode_request(line));
+  }
+}
+
+TEST_CASE("what is lost without a feature is told, of every one that there is") {
+  for (const auto name : wire::features_here)
+    CHECK(wire::loss_without(name) != wire::loss_without("teleport"));
+}
+
 TEST_CASE("what came later needs its feature, and each has its own word") {
   const auto t = make_ticket(1, 2, "n1", "n2");
   CHECK(wire::needed_feature(wire::read_clocks{}) == "clocks");
