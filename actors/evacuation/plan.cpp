@@ -52,6 +52,22 @@ std::string known_nodes(const plan_request& request) {
   return text;
 }
 
+constexpr const char* plain_hint =
+  "; --stream plain would send guest memory in the clear, over a trusted network";
+
+/// An encrypted stream has two ends: with this source there is none.
+std::optional<error> source_objection(const plan_request& request) {
+  for (const auto& n : request.nodes)
+    if (
+      n.node == request.source && request.kind == stream_kind::tls &&
+      !n.encryption_objection.empty())
+      return error{
+        errc::refused,
+        "no VM leaves " + n.node.value + " encrypted: " + n.encryption_objection + plain_hint,
+        {}};
+  return std::nullopt;
+}
+
 std::optional<error> objection(const plan_request& request) {
   std::set<node_id> names;
   for (const auto& n : request.nodes)
@@ -74,7 +90,7 @@ std::optional<error> objection(const plan_request& request) {
   for (const auto& v : request.vms)
     if (!vms.insert(v.vm).second)
       return error{errc::invalid, "the VM is listed twice", to_string(v.vm)};
-  return std::nullopt;
+  return source_objection(request);
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -118,6 +134,8 @@ free_memory usable_targets(const plan_request& request, plan& p) {
       continue;
     if (!n.unreachable.empty())
       p.excluded.push_back({n.node, "its agent does not answer: " + n.unreachable});
+    else if (request.kind == stream_kind::tls && !n.encryption_objection.empty())
+      p.excluded.push_back({n.node, n.encryption_objection + plain_hint});
     else if (!n.cordon.empty())
       p.excluded.push_back({n.node, "it is cordoned: " + n.cordon});
     else

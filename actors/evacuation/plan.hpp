@@ -26,6 +26,7 @@ struct plan_node {
   std::uint64_t used_bytes = 0;     ///< sum of the RAM of the guests that run there
   std::uint64_t incoming_bytes = 0; ///< promised to moves in flight
   std::string cordon;               ///< who holds its cordon; empty = it takes VMs
+  std::string encryption_objection; ///< why it cannot encrypt streams; empty = it can
   std::string unreachable;          ///< why its agent does not answer; empty = it does
 };
 
@@ -118,6 +119,7 @@ struct plan {
 
 /// Every VM of the request ends in exactly one of `steps` and `stays`. `invalid`: an unknown node,
 /// the source among its targets, a VM listed twice.
+/// `refused`: the source cannot encrypt the streams that are to be encrypted.
 result<plan> make_plan(const plan_request& request);
 
 /// What carrying out the plan without a mishap exits with: 0 all that run move, 2 some stay, 3

@@ -130,6 +130,8 @@ task<agent::answered> agent::handle(wire::list_vms, mono_time) {
     co_return tl::unexpected{own.error()};
   wire::vm_list answer;
   answer.cordon = own->cordon;
+  if (auto why_not = machines_.encryption_objection(); !why_not.empty())
+    answer.encryption_objection = std::move(why_not);
   for (auto& [vm, entry] : own->entries) {
     entry.run_mark = marks_of(vm).run;
     std::string text;

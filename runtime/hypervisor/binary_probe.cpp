@@ -21,6 +21,11 @@ using nlohmann::json;
 namespace {
 
 constexpr int probe_deadline_ms = 20'000;
+/// Ids of the probe's questions.
+constexpr int machines_list = 1;
+constexpr int capabilities_list = 2;
+constexpr int credentials_list = 3;
+constexpr int credentials_try = 4;
 constexpr std::size_t output_bytes_max = 4U << 20U;
 
 void take_machines(const json& list, binary_facts& facts) {
@@ -35,6 +40,22 @@ void take_machines(const json& list, binary_facts& facts) {
 void take_capabilities(const json& list, binary_facts& facts) {
   for (const auto& c : list)
     facts.migration_capabilities.insert(c.value("capability", std::string{}));
+}
+
+/// Two things have to be there: the kind of object, and a library that can fill one. The kind is
+/// listed by a QEMU that was built without GnuTLS as well.
+void take_encryption(const json& message, binary_facts& facts) {
+  const auto answer = message.find("return");
+  const auto id = message.value("id", 0);
+  if (id == credentials_try && answer == message.end())
+    facts.encryption_fault =
+      message.value("error", json::object()).value("desc", std::string{"it does not say why"});
+  if (id != credentials_list || answer == message.end() || !answer->is_array())
+    return;
+  for (const auto& kind : *answer)
+    if (kind.value("name", std::string{}) == "tls-creds-psk")
+      return;
+  facts.encryption_fault = "there is no such kind of object";
 }
 
 std::string version_of(const json& v) {
@@ -108,11 +129,20 @@ result<binary_facts> run_probe(const std::string& binary) {
     return tl::unexpected(pid.error());
   // A reader that is already gone would raise SIGPIPE; the pipe holds these few bytes in any case,
   // and our end of the reading side keeps it open no longer than the child lives.
-  const std::string commands = R"({"execute":"qmp_capabilities","id":0}
-{"execute":"query-machines","id":1}
-{"execute":"query-migrate-capabilities","id":2}
-{"execute":"quit","id":3}
-)";
+  const std::string commands =
+    R"({"execute":"qmp_capabilities","id":0})"
+    "\n"
+    R"({"execute":"query-machines","id":1})"
+    "\n"
+    R"({"execute":"query-migrate-capabilities","id":2})"
+    "\n"
+    R"({"execute":"qom-list-types","arguments":{"implements":"tls-creds"},"id":3})"
+    "\n"
+    R"({"execute":"object-add","arguments":{"qom-type":"tls-creds-anon","id":"probe",)"
+    R"("endpoint":"client"},"id":4})"
+    "\n"
+    R"({"execute":"quit","id":5})"
+    "\n";
   struct sigaction ignore {};
   struct sigaction before {};
   ignore.sa_handler = SIG_IGN;
@@ -148,12 +178,13 @@ result<binary_facts> read_binary_facts(std::string_view qmp_output) try {
     const auto version = json::json_pointer("/QMP/version/qemu");
     if (message.contains(version))
       facts.version = version_of(message.at(version));
+    take_encryption(message, facts);
     const auto answer = message.find("return");
     if (answer == message.end() || !answer->is_array())
       continue;
-    if (message.value("id", 0) == 1)
+    if (message.value("id", 0) == machines_list)
       take_machines(*answer, facts);
-    if (message.value("id", 0) == 2)
+    if (message.value("id", 0) == capabilities_list)
       take_capabilities(*answer, facts);
   }
   if (facts.version.empty() || facts.machines.empty())

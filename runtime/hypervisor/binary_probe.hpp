@@ -18,6 +18,8 @@ struct binary_facts {
   std::set<std::string> machines;
   std::map<std::string, std::string> aliases;
   std::set<std::string> migration_capabilities;
+  /// What is missing for streams encrypted with a pre-shared key; empty = nothing.
+  std::string encryption_fault;
 
   /// The versioned name; empty = unknown to this binary. An empty `machine` is the default `pc`.
   std::string canonical_machine(std::string_view machine) const;

@@ -91,6 +91,8 @@ public:
   virtual void attach(callback<std::vector<machine_status>> answer) = 0;
   /// "QEMU 7.2.22": for people.
   virtual std::string version() const = 0;
+  /// Why the QEMUs of this node cannot encrypt a stream, without its full stop; empty = they can.
+  virtual std::string encryption_objection() const { return {}; }
 
   virtual std::vector<machine_status> list() const = 0;
   virtual std::optional<machine_status> find(vm_id vm) const = 0;

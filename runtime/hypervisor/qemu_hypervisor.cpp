@@ -152,6 +152,14 @@ std::string qemu_hypervisor::version() const {
   return binary ? "QEMU " + binary->version : "no QEMU: " + to_string(binary.error());
 }
 
+std::string qemu_hypervisor::encryption_objection() const {
+  const auto& probed = driver_->binary();
+  if (!probed || probed->encryption_fault.empty())
+    return {};
+  return "its QEMU " + probed->version + " cannot encrypt a stream with tls-creds-psk (" +
+         probed->encryption_fault + ")";
+}
+
 std::vector<machine_status> qemu_hypervisor::list() const {
   std::vector<machine_status> all;
   for (const auto& [vm, machine] : driver_->machines)

@@ -22,6 +22,7 @@ public:
   void listen(hypervisor_events* events) override;
   void attach(callback<std::vector<machine_status>> answer) override;
   std::string version() const override;
+  std::string encryption_objection() const override;
   std::vector<machine_status> list() const override;
   std::optional<machine_status> find(vm_id vm) const override;
   std::vector<std::string> blockers(const std::string& config) const override;

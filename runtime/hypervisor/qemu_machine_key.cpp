@@ -52,8 +52,9 @@ void qemu_machine::give_key(epoch number, const std::string& key, callback<done>
         return answer(done{});
       auto why = added.error();
       if (why.code == errc::refused)
-        why.what = "this node's QEMU cannot encrypt a stream (" + why.what +
-                   "); `--stream plain` sends guest memory in the clear, over a trusted network";
+        why.what = "the QEMU on " + self->host_->settings.node.value +
+                   " cannot encrypt a stream with tls-creds-psk (" + why.what +
+                   "); --stream plain would send guest memory in the clear, over a trusted network";
       answer(tl::unexpected(std::move(why)));
     });
 }

@@ -38,6 +38,7 @@ std::vector<plan_node> plan_nodes(const cluster_file& cluster, const survey& see
     if (const auto list = seen.lists.find(id); list != seen.lists.end()) {
       p.used_bytes = guest_memory_bytes(list->second);
       p.cordon = list->second.cordon;
+      p.encryption_objection = list->second.encryption_objection.value_or("");
     } else if (const auto why = seen.unreachable.find(id); why != seen.unreachable.end()) {
       p.unreachable = why->second;
     } else {

@@ -53,7 +53,10 @@ readiness_item probe_qemu(const std::string& binary) {
   if (!facts)
     return lacks(
       "qemu", facts.error().what, "apt-get install --no-install-recommends qemu-system-x86");
-  return has("qemu", binary + " " + facts->version);
+  const auto& fault = facts->encryption_fault;
+  return has(
+    "qemu", binary + " " + facts->version +
+              (fault.empty() ? "" : ", which cannot encrypt a stream (" + fault + ")"));
 }
 
 readiness_item probe_store(const std::filesystem::path& store, const std::string& node) {

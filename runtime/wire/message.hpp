@@ -140,9 +140,10 @@ struct vm_list {
   std::vector<vm_entry> vms; ///< by vmid
   /// Who holds this node's cordon, empty = not cordoned.
   std::string cordon;
+  std::optional<std::string> encryption_objection{}; ///< absent: its QEMU can; since 1.1
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
-    f("vms", s.vms), f("cordon", s.cordon);
+    f("vms", s.vms), f("cordon", s.cordon), f("encryption_objection", s.encryption_objection);
   }
 };
 

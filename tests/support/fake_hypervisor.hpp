@@ -55,6 +55,7 @@ public:
 
   std::map<vm_id, machine> machines;
   std::map<vm_id, std::vector<std::string>> blocked;
+  std::string encryption_fault;
   /// Calls that fail once, by name.
   std::map<std::string, error> faults;
   /// What `facts` answers besides what the config says.
@@ -78,6 +79,7 @@ public:
       "attach", {}, [this, answer] { answer(list()); }, answer);
   }
   std::string version() const override { return "fake 1"; }
+  std::string encryption_objection() const override { return encryption_fault; }
   std::vector<machine_status> list() const override {
     std::vector<machine_status> all;
     for (const auto& [vm, m] : machines)

@@ -80,6 +80,31 @@ TEST_CASE("VMs are spread by free memory, the largest first, ties by name") {
                   {node_id{"n3"}, 8 * gib, 0, 0, 4 * gib}});
 }
 
+TEST_CASE("an encrypted stream needs two ends that can, and plain is never taken in silence") {
+  auto r = three_nodes({running(100)});
+  r.nodes[0].encryption_objection = "its QEMU cannot"; // n3
+  auto p = must_plan(r);
+  CHECK(target_of(p, 100) == "n2");
+  REQUIRE(p.excluded.size() == 1);
+  CHECK(p.excluded[0].node == node_id{"n3"});
+  CHECK(
+    p.excluded[0].reason == "its QEMU cannot; --stream plain would send guest memory in the clear, "
+                            "over a trusted network");
+  r.nodes[2].encryption_objection = "nor can its QEMU"; // n2
+  p = must_plan(r);
+  CHECK_FALSE(p.feasible);
+  CHECK(p.steps.empty());
+  r.kind = stream_kind::plain;
+  CHECK(must_plan(r).excluded.empty());
+  r.nodes[1].encryption_objection = "its QEMU cannot"; // n1, the source
+  CHECK(must_plan(r).steps.size() == 1);
+  r.kind = stream_kind::tls;
+  const auto refused = make_plan(r);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::refused);
+  CHECK(refused.error().what.starts_with("no VM leaves n1 encrypted: its QEMU cannot; --stream"));
+}
+
 TEST_CASE("the order of the steps is the one asked for") {
   auto r = three_nodes({running(102, 2 * gib), running(100), running(101, 3 * gib)});
   const auto order_of = [&](plan_order order) {

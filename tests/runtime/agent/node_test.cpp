@@ -23,6 +23,13 @@ TEST_CASE("nothing is served before hello, and hello insists on the protocol", "
   CHECK(world.source.ask(wire::ping{}));
 }
 
+TEST_CASE("the list tells a QEMU that cannot encrypt, and nothing where it can", "[agent]") {
+  rig world;
+  CHECK_FALSE(world.source.ask(wire::list_vms{})->encryption_objection);
+  world.source.machines.encryption_fault = "its QEMU cannot";
+  CHECK(world.source.ask(wire::list_vms{})->encryption_objection == "its QEMU cannot");
+}
+
 TEST_CASE("the list shows own configs and QEMUs, with why they cannot move", "[agent]") {
   rig world;
   world.source.store.create_config(

@@ -32,6 +32,33 @@ TEST_CASE("a binary's answers become its version, machines and capabilities") {
   CHECK(facts->migration_capabilities == std::set<std::string>{"events", "return-path"});
 }
 
+TEST_CASE("a binary that has no credentials, or no library for them, cannot encrypt") {
+  CHECK(read_binary_facts(answers)->encryption_fault.empty());
+  const std::string list = R"({"return": [{"name": "tls-creds-x509"}, {"name": "tls-creds-psk"}],)"
+                           R"( "id": 3})"
+                           "\n";
+  CHECK(read_binary_facts(answers + list)->encryption_fault.empty());
+  const std::string other = R"({"return": [{"name": "tls-creds-x509"}], "id": 3})"
+                            "\n";
+  CHECK(read_binary_facts(answers + other)->encryption_fault == "there is no such kind of object");
+  const std::string refused =
+    R"({"id": 4, "error": {"class": "GenericError", "desc": "TLS credentials support requires )"
+    R"(GNUTLS"}})"
+    "\n";
+  CHECK(
+    read_binary_facts(answers + list + refused)->encryption_fault ==
+    "TLS credentials support requires GNUTLS");
+  const std::string made = R"({"return": {}, "id": 4})"
+                           "\n";
+  CHECK(read_binary_facts(answers + list + made)->encryption_fault.empty());
+}
+
+TEST_CASE("this host's QEMU can encrypt") {
+  binary_probe probe("qemu-system-x86_64");
+  REQUIRE(probe.facts());
+  CHECK(probe.facts()->encryption_fault.empty());
+}
+
 TEST_CASE("what a program that is no QEMU prints is an error") {
   const auto text = GENERATE(
     as<std::string>{}, "", "hello\n", "{}\n", "{\"return\": [1], \"id\": 1}\n",

@@ -174,6 +174,31 @@ TEST_CASE("a key that is none is refused before anything is touched") {
   CHECK(to_string(begun.error()).find("aaaa") == std::string::npos);
 }
 
+TEST_CASE("a QEMU that takes no credentials is refused by name, and nothing goes in the clear") {
+  // QEMU refuses an object whose name is taken, as it refuses one that it cannot make.
+  two_nodes n(stream_kind::tls);
+  const auto config =
+    n.qemu.config("2056k -object tls-creds-anon,id=drover-stream,endpoint=client");
+  REQUIRE(code_of(n.start(side::source, config)) == "ok");
+  REQUIRE(code_of(n.receive(7, *n.at(side::source).started_config(n.vm))) == "ok");
+  const auto refused = n.open_door(7);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::refused);
+  CHECK_THAT(refused.error().what, Catch::StartsWith("the QEMU on n2 cannot encrypt a stream"));
+  CHECK_THAT(refused.error().what, Catch::Contains("--stream plain"));
+  CHECK_FALSE(std::filesystem::exists(n.files(side::target).key_dir()));
+  n.kind = stream_kind::plain;
+  auto door = n.open_door(7);
+  REQUIRE(door);
+  door->key = make_secret();
+  const auto streamed = n.stream(7, *door);
+  REQUIRE_FALSE(streamed);
+  CHECK(streamed.error().code == errc::refused);
+  CHECK_THAT(streamed.error().what, Catch::StartsWith("the QEMU on n1 cannot encrypt a stream"));
+  CHECK_FALSE(std::filesystem::exists(n.files(side::source).key_dir()));
+  CHECK(n.state(side::source) == wire::run_state::running);
+}
+
 TEST_CASE("strangers at the door, silent and babbling, do not disturb the stream") {
   two_nodes n(stream_kind::tls);
   const auto door = n.door_of_receiver(n.rig().small_config());
