@@ -196,6 +196,8 @@ task<agent::answered> agent::describe_begun(handover_record record) {
     answer.downtime_limit_ms = config->migrate_downtime_ms();
     answer.bandwidth_bytes_per_s = config->migrate_speed_bytes_per_s();
   }
+  if (const auto channels = machines_.channels_max(record.vm); channels > 1)
+    answer.channels_max = channels;
   co_return answer;
 }
 
@@ -219,7 +221,8 @@ task<agent::answered> agent::handle(wire::stream asked, mono_time) {
     co_return tl::unexpected{saved.error()};
   if (facts.stream == stream_phase::none)
     stopped_.erase(asked.evidence.vm());
-  const listening door{asked.host, asked.port, asked.token, asked.key.value_or("")};
+  const listening door{
+    asked.host, asked.port, asked.token, asked.key.value_or(""), asked.channels.value_or(1)};
   const bool is_new = facts.stream != stream_phase::running;
   const auto share =
     is_new ? admit_stream(asked.evidence.vm(), asked.bandwidth_bytes_per_s) : std::uint64_t{0};

@@ -79,8 +79,10 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
   marks.barrier = t.number();
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return tl::unexpected{saved.error()};
-  const auto door =
-    co_await machine_.open_door(t.vm(), t.number(), asked.kind.value_or(stream_kind::plain));
+  const stream_form form{
+    asked.kind.value_or(stream_kind::plain),
+    std::clamp(asked.channels.value_or(1), 1U, machines_.channels_max(t.vm()))};
+  const auto door = co_await machine_.open_door(t.vm(), t.number(), form);
   if (!door)
     co_return tl::unexpected{door.error()};
   if (auto open = still_open(t); !open)
@@ -88,6 +90,8 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
   wire::stream_offer offer{door->host, door->port, door->token, *waited, settings_.boot_id};
   if (!door->key.empty())
     offer.key = door->key;
+  if (door->channels > 1)
+    offer.channels = door->channels;
   co_return offer;
 }
 

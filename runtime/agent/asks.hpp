@@ -90,8 +90,8 @@ public:
   pending<machine_status> receive(vm_id vm, epoch number, const std::string& config) {
     return ask<machine_status>([&](auto a) { port_.receive(vm, number, config, std::move(a)); });
   }
-  pending<listening> open_door(vm_id vm, epoch number, stream_kind kind) {
-    return ask<listening>([&](auto a) { port_.open_door(vm, number, kind, std::move(a)); });
+  pending<listening> open_door(vm_id vm, epoch number, const stream_form& form) {
+    return ask<listening>([&](auto a) { port_.open_door(vm, number, form, std::move(a)); });
   }
   pending<done> stream(vm_id vm, epoch number, const listening& door, const stream_limits& limits) {
     return ask<done>([&](auto a) { port_.stream(vm, number, door, limits, std::move(a)); });

@@ -15,6 +15,10 @@ enum class stream_kind : std::uint8_t {
   plain,
 };
 
+/// A stream's memory goes through so many connections at most, beside the main one; with one, it
+/// goes through the main one alone.
+inline constexpr std::uint32_t stream_channels_max = 16;
+
 std::string_view to_string(stream_kind k);
 std::optional<stream_kind> stream_kind_from_string(std::string_view text);
 

@@ -48,6 +48,14 @@ struct stream_figures {
   std::uint32_t expected_downtime_ms = 0;
 };
 
+/// How a stream comes; both ends have to be told the same.
+struct stream_form {
+  // Not explicit: nearly every stream has the usual single channel.
+  stream_form(stream_kind how, std::uint32_t many = 1) : kind(how), channels(many) {}
+  stream_kind kind;
+  std::uint32_t channels;
+};
+
 /// Where a receiving QEMU's agent listens, and the secrets of the one stream that it waits for.
 struct listening {
   std::string host;
@@ -56,6 +64,9 @@ struct listening {
   /// The pre-shared key in hexadecimal digits, valid for this VM and this epoch only; empty = the
   /// stream comes in the clear.
   std::string key{};
+  /// More than one: the stream has so many connections beside the main one, and the token is good
+  /// for all of them, the main one first.
+  std::uint32_t channels = 1;
 };
 
 /// How a running VM differs from others that matter for a move; from the config it was started
@@ -114,11 +125,15 @@ public:
   /// number, it answers for the QEMU that is there.
   virtual void receive(
     vm_id vm, epoch number, const std::string& config, callback<machine_status> answer) = 0;
-  /// Target: opens the one-time door for the stream of a receiving QEMU. The first connection that
-  /// brings the token gets in, strangers are closed. It stays open as long as that QEMU waits,
-  /// since the stream may wait long for its turn; asked again, the old door closes. A new key is
-  /// made for every door of an encrypted stream; `refused` where this QEMU cannot encrypt.
-  virtual void open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) = 0;
+  /// How many channels a stream of this running QEMU may have; 1 = it can do one stream only.
+  virtual std::uint32_t channels_max(vm_id vm) const = 0;
+  /// Target: opens the one-time door for the stream of a receiving QEMU. The connections that bring
+  /// the token get in, no more than the stream has; strangers are closed. It stays open as long as
+  /// that QEMU waits, since the stream may wait long for its turn; asked again, the old door
+  /// closes. A new key is made for every door of an encrypted stream; `refused` where this QEMU
+  /// cannot encrypt, or cannot do so many channels.
+  virtual void open_door(
+    vm_id vm, epoch number, const stream_form& form, callback<listening> answer) = 0;
   /// Source: connects to the door, hands the connection to QEMU and starts the stream. Answered
   /// when QEMU has begun; asked again under the same number while it streams or has ended: success.
   /// `retry` and `refused`: nothing was streamed, and the stream has ended as failed right after

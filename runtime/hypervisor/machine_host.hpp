@@ -5,6 +5,7 @@
 #include "runtime/hypervisor/hypervisor.hpp"
 #include "runtime/hypervisor/machine_process.hpp"
 #include "runtime/hypervisor/qemu_settings.hpp"
+#include "runtime/hypervisor/relay_process.hpp"
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -31,16 +32,19 @@ struct machine_host : std::enable_shared_from_this<machine_host> {
 
   /// Starts a process on a thread that may wait, and answers on the loop.
   void spawn_aside(process_plan plan, callback<new_process> answer) {
-    asio::post(
-      spawner_, [weak = weak_from_this(), plan = std::move(plan), answer = std::move(answer),
-                 guard = asio::make_work_guard(loop)]() mutable {
-        auto started = start_process(plan);
-        asio::post(
-          guard.get_executor(), [weak = std::move(weak), answer = std::move(answer),
-                                 started = std::move(started)]() mutable {
-            if (const auto self = weak.lock(); self && self->is_open)
-              answer(std::move(started));
-          });
+    aside<new_process>([plan = std::move(plan)] { return start_process(plan); }, std::move(answer));
+  }
+
+  /// The same for a stream's relay, whose end is nobody's business but the kernel's.
+  void start_relay_aside(std::filesystem::path about, callback<new_relay> answer) {
+    aside<new_relay>(
+      [program = settings.relay_program, about = std::move(about)] {
+        return start_relay(program, about);
+      },
+      [this, answer = std::move(answer)](result<new_relay> made) {
+        if (made)
+          reap_later(std::move(made->process));
+        answer(std::move(made));
       });
   }
 
@@ -56,6 +60,28 @@ struct machine_host : std::enable_shared_from_this<machine_host> {
   }
 
 private:
+  template <class T>
+  void aside(std::function<result<T>()> work, callback<T> answer) {
+    asio::post(
+      spawner_, [weak = weak_from_this(), work = std::move(work), answer = std::move(answer),
+                 guard = asio::make_work_guard(loop)]() mutable {
+        auto made = work();
+        asio::post(
+          guard.get_executor(),
+          [weak = std::move(weak), answer = std::move(answer), made = std::move(made)]() mutable {
+            if (const auto self = weak.lock(); self && self->is_open)
+              answer(std::move(made));
+          });
+      });
+  }
+
+  void reap_later(new_process child) {
+    const auto pid = child.pid;
+    relays_[pid] = machine_process::watch(
+      loop, std::move(child), [this, pid](const std::string&) { relays_.erase(pid); });
+  }
+
+  std::map<pid_t, std::shared_ptr<machine_process>> relays_;
   static constexpr std::size_t spawner_threads = 2;
   asio::thread_pool spawner_{spawner_threads};
 };

@@ -2,6 +2,7 @@
 
 #include "runtime/hypervisor/spawn.hpp"
 #include "runtime/hypervisor/tap.hpp"
+#include "runtime/hypervisor/unix_socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,9 +12,7 @@
 #include <fstream>
 #include <poll.h>
 #include <sstream>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 namespace drover {
@@ -29,22 +28,8 @@ void pidfd_send_signal(int handle, int signal) {
 /// Bound and listening before QEMU starts, so that nobody has to wait for the file to appear: a
 /// connection made now is served as soon as QEMU is up, and closed if it never gets there.
 result<unique_fd> listen_at(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.native().size() >= sizeof address.sun_path)
-    return fail(errc::invalid, "path is too long for a unix socket", path.native());
-  std::memcpy(address.sun_path, path.c_str(), path.native().size());
-  ::unlink(path.c_str());
-  unique_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   constexpr int waiting_clients = 8;
-  if (
-    !fd || ::fchmod(fd.get(), 0600) != 0 ||
-    ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-    ::listen(fd.get(), waiting_clients) != 0)
-    return fail(
-      errc::refused, std::string("cannot make a control socket: ") + std::strerror(errno),
-      path.native());
-  return fd;
+  return listen_privately(path, waiting_clients);
 }
 
 std::vector<std::string> words_of(pid_t pid) {

@@ -240,10 +240,15 @@ void qemu_hypervisor::kill(vm_id vm, callback<done> answer) {
   driver_->host->answer_later<done>(std::move(answer), done{});
 }
 
+std::uint32_t qemu_hypervisor::channels_max(vm_id vm) const {
+  const auto machine = driver_->find(vm);
+  return machine ? machine->channels_max() : 1;
+}
+
 void qemu_hypervisor::open_door(
-  vm_id vm, epoch number, stream_kind kind, callback<listening> answer) {
-  driver_->with(vm, std::move(answer), [number, kind](auto& m, auto a) {
-    m.open_door(number, kind, std::move(a));
+  vm_id vm, epoch number, const stream_form& form, callback<listening> answer) {
+  driver_->with(vm, std::move(answer), [number, form](auto& m, auto a) {
+    m.open_door(number, form, std::move(a));
   });
 }
 

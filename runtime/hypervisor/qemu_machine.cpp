@@ -168,6 +168,11 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
   self->process_ = std::move(*process);
   self->mark_ = self->files_.read_stream();
   self->has_key_ = true;
+  self->channels_ = 0;
+  self->may_have_streamed_ = true;
+  // Whoever would have made the connections of a stream with several channels has gone.
+  if (!observes)
+    self->files_.remove_multifd();
   self->known_ = std::move(known);
   if (observes)
     self->ask_rescue();

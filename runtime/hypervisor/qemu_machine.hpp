@@ -10,6 +10,7 @@
 #include "runtime/hypervisor/machine_process.hpp"
 #include "runtime/hypervisor/qmp_client.hpp"
 #include "runtime/hypervisor/run_files.hpp"
+#include "runtime/hypervisor/stream_channels.hpp"
 #include "runtime/hypervisor/stream_door.hpp"
 
 #include <asio/steady_timer.hpp>
@@ -54,7 +55,8 @@ public:
   void quit(callback<done> answer);
   void kill(callback<done> answer);
 
-  void open_door(epoch number, stream_kind kind, callback<listening> answer);
+  std::uint32_t channels_max() const;
+  void open_door(epoch number, const stream_form& form, callback<listening> answer);
   void stream(
     epoch number, const listening& door, const stream_limits& limits, callback<done> answer);
   void set_downtime_limit(std::uint32_t limit_ms, callback<done> answer);
@@ -91,7 +93,7 @@ private:
   void send_cont(int attempts_left);
   void retry_cont(const error& refused, int attempts_left);
 
-  // Streams: qemu_machine_stream.cpp, qemu_machine_stream_end.cpp.
+  // Streams: qemu_machine_door.cpp, qemu_machine_stream.cpp, qemu_machine_stream_end.cpp.
   void set_up_stream(const stream_limits& limits, const std::string& key, std::uint64_t attempt);
   void connected(std::uint64_t attempt, result<unique_fd> connection);
   void admitted(result<unique_fd> connection);
@@ -100,6 +102,8 @@ private:
     const callback<listening>& answer);
   void stream_failed_to_begin(std::uint64_t attempt, const error& why);
   void begin_if_ready();
+  void await_earlier_end(std::uint64_t attempt, int looks_left);
+  void begin_stream(std::uint64_t attempt);
   void answer_stream(const result<done>& value);
   void end_stream(wire::stream_end end, const std::string& reason, std::optional<wall_time> at);
   void end_failed(wall_time at);
@@ -108,6 +112,14 @@ private:
   void arm_progress();
   void close_stream();
   void learn_stream(const nlohmann::json& migration);
+
+  // Several channels: qemu_machine_channels.cpp.
+  void add_channels(nlohmann::json& capabilities) const;
+  nlohmann::json stream_parameters(const std::string& key) const;
+  void set_receiving_channels(std::uint32_t channels, callback<done> answer);
+  void admitted_channel(unique_fd connection);
+  void connect_channels(const listening& door, std::uint64_t attempt);
+  void close_channels();
 
   // Keys: qemu_machine_key.cpp.
   static nlohmann::json key_parameters(const std::string& key);
@@ -148,11 +160,16 @@ private:
   stream_phase stream_phase_ = stream_phase::none;
   std::uint64_t attempt_ = 0; ///< tells the answers of an earlier attempt to stream apart
   bool parameters_set_ = false;
+  bool may_have_streamed_ = false; ///< this QEMU, under an earlier attempt or agent
   std::uint64_t keys_given_ = 0;
   bool has_key_ = false; ///< QEMU may hold a key; of one that was found again, nobody knows
   unique_fd connection_; ///< stands, and waits for the parameters
   std::shared_ptr<stream_knock> knock_;
   std::shared_ptr<stream_door> door_;
+  std::uint32_t channels_ = 1; ///< of the stream that QEMU is set up for; 0 = not known
+  std::shared_ptr<outgoing_channels> outgoing_;
+  std::shared_ptr<incoming_channels> incoming_;
+  bool channels_stand_ = false;          ///< and wait for the parameters
   std::optional<wire::outcome> outcome_; ///< of `mark_`
   bool outcome_untold_ = false;
   std::optional<wall_time> stopped_at_;

@@ -1,8 +1,8 @@
-// How a stream begins: the door on the target, the knock on the source; and how it is called off.
+// How a stream begins at the source, is tuned, and called off.
 #include "runtime/hypervisor/qemu_machine.hpp"
 #include "runtime/hypervisor/stream_key.hpp"
 
-#include <fcntl.h>
+#include <algorithm>
 #include <utility>
 
 namespace drover {
@@ -21,79 +21,22 @@ constexpr std::uint64_t bandwidth_unlimited = std::uint64_t{1} << 40U;
 /// Proxmox VE's; QEMU's own 300 ms would be the pause of every large guest.
 constexpr std::uint32_t downtime_limit_default_ms = 100;
 
+/// How long QEMU may take to let go of an earlier stream: it waits for its threads.
+constexpr milliseconds earlier_end_look{10};
+constexpr int earlier_end_looks_most = 500;
+
+/// What `query-yank` lists: connections that could be broken off.
+bool holds_a_stream(const json& instances) {
+  return instances.is_array() && std::any_of(instances.begin(), instances.end(), [](const auto& i) {
+           return i.is_object() && i.value("type", std::string{}) == "migration";
+         });
+}
+
 error of_vm(errc code, std::string what, vm_id vm) {
   return {code, std::move(what), "VM " + to_string(vm)};
 }
 
 } // namespace
-
-// -- target: the door ----------------------------------------------------------------------------
-
-void qemu_machine::open_door(epoch number, stream_kind kind, callback<listening> answer) {
-  const auto refuse = [&](errc code, const char* what) {
-    host_->answer_later<listening>(std::move(answer), tl::unexpected(of_vm(code, what, vm_)));
-  };
-  if (phase_ != phase::up)
-    return refuse(errc::retry, "QEMU is not ready");
-  if (mark_.role != stream_role::target || mark_.number != number)
-    return refuse(errc::conflict, "no QEMU receives under this epoch here");
-  if (stream_phase_ != stream_phase::none)
-    return refuse(errc::refused, "its stream has come in already");
-  if (door_)
-    door_->close();
-  listening here{
-    host_->settings.migration_address, 0, make_secret(),
-    kind == stream_kind::tls ? make_secret() : std::string{}};
-  auto door = stream_door::open(
-    host_->loop, here.host, here.token, [weak = weak_from_this()](result<unique_fd> connection) {
-      if (const auto self = weak.lock())
-        self->admitted(std::move(connection));
-    });
-  if (!door)
-    return host_->answer_later<listening>(std::move(answer), tl::unexpected(door.error()));
-  door_ = std::move(*door);
-  here.port = door_->port();
-  give_key(
-    number, here.key,
-    [weak = weak_from_this(), mine = door_, here, answer](const result<done>& given) {
-      if (const auto self = weak.lock())
-        self->key_given(mine, here, given, answer);
-    });
-}
-
-void qemu_machine::key_given(
-  const std::shared_ptr<stream_door>& door, const listening& here, const result<done>& given,
-  const callback<listening>& answer) {
-  if (!given) {
-    door->close();
-    if (door_ == door)
-      door_.reset();
-    return answer(tl::unexpected(given.error()));
-  }
-  call("migrate-set-parameters", key_parameters(here.key), [here, answer](const result<json>& set) {
-    answer(set ? result<listening>(here) : tl::unexpected(set.error()));
-  });
-}
-
-void qemu_machine::admitted(result<unique_fd> connection) {
-  door_.reset();
-  if (!connection || !client_)
-    return; // The source notices that nobody opens.
-  const auto ours = std::make_shared<unique_fd>(::fcntl(connection->get(), F_DUPFD_CLOEXEC, 0));
-  client_->call_with_fd(
-    "getfd", {{"fdname", descriptor_name}}, std::move(*connection), getfd_deadline,
-    [](const result<json>&) {});
-  const json uri{{"uri", std::string("fd:") + descriptor_name}};
-  call("migrate-incoming", uri, [weak = weak_from_this(), ours](const result<json>& accepted) {
-    const auto self = weak.lock();
-    if (!self || !accepted)
-      return; // Closing our end turns the source away.
-    if (self->stream_phase_ == stream_phase::none)
-      self->stream_phase_ = stream_phase::begun;
-    // A source that has gone meanwhile is noticed by QEMU, which reads from the connection now.
-    static_cast<void>(give_go_ahead(*ours));
-  });
-}
 
 // -- source: the knock ---------------------------------------------------------------------------
 
@@ -117,6 +60,8 @@ void qemu_machine::stream(
     mark_.role == stream_role::target &&
     !(outcome_ && outcome_->end == wire::stream_end::completed))
     return refuse(errc::refused, "it has not received its own stream yet");
+  if (door.channels > channels_max())
+    return refuse(errc::invalid, "its QEMU does not know so many channels");
   if (auto usable = door.key.empty() ? result<void>{} : check_key(door.key); !usable)
     return host_->answer_later<done>(std::move(answer), tl::unexpected(usable.error()));
   const stream_mark mark{number, stream_role::source};
@@ -133,13 +78,16 @@ void qemu_machine::stream(
   stream_phase_ = stream_phase::connecting;
   stream_answers_.push_back(std::move(answer));
   const auto attempt = ++attempt_;
+  channels_ = door.channels;
+  set_up_stream(limits, door.key, attempt);
+  if (channels_ > 1)
+    return connect_channels(door, attempt);
   knock_ = stream_knock::knock(
     host_->loop, door.host, door.port, door.token,
     [weak = weak_from_this(), attempt](result<unique_fd> connection) {
       if (const auto self = weak.lock())
         self->connected(attempt, std::move(connection));
     });
-  set_up_stream(limits, door.key, attempt);
 }
 
 void qemu_machine::set_up_stream(
@@ -149,6 +97,7 @@ void qemu_machine::set_up_stream(
   for (const auto* name : {"events", "return-path"})
     if (capabilities_.contains(name))
       capabilities.push_back({{"capability", name}, {"state", true}});
+  add_channels(capabilities);
   const auto failed = [weak = weak_from_this(), attempt](const error& why) {
     if (const auto self = weak.lock())
       self->stream_failed_to_begin(attempt, why);
@@ -165,7 +114,7 @@ void qemu_machine::set_up_stream(
     });
   const auto bandwidth = limits.bandwidth_bytes_per_s;
   const auto downtime = limits.downtime_limit_ms;
-  json parameters = key_parameters(key);
+  json parameters = stream_parameters(key);
   parameters["max-bandwidth"] = bandwidth == 0 ? bandwidth_unlimited : bandwidth;
   parameters["downtime-limit"] = downtime == 0 ? downtime_limit_default_ms : downtime;
   call(
@@ -190,17 +139,53 @@ void qemu_machine::connected(std::uint64_t attempt, result<unique_fd> connection
 }
 
 void qemu_machine::begin_if_ready() {
-  if (stream_phase_ != stream_phase::connecting || !parameters_set_ || !connection_)
+  const bool stands = connection_ || channels_stand_;
+  if (stream_phase_ != stream_phase::connecting || !parameters_set_ || !stands)
+    return;
+  if (may_have_streamed_)
+    return await_earlier_end(attempt_, earlier_end_looks_most);
+  begin_stream(attempt_);
+}
+
+/// QEMU tells the end of a stream some moments before it has let go of it (it still waits for the
+/// channels' threads), and refuses `migrate` until then.
+void qemu_machine::await_earlier_end(std::uint64_t attempt, int looks_left) {
+  call(
+    "query-yank", nullptr,
+    [weak = weak_from_this(), attempt, looks_left](const result<json>& instances) {
+      const auto self = weak.lock();
+      if (!self || self->attempt_ != attempt)
+        return;
+      if (!instances || !holds_a_stream(*instances))
+        return self->begin_stream(attempt);
+      if (looks_left == 0)
+        return self->stream_failed_to_begin(
+          attempt, of_vm(errc::retry, "its earlier stream has not ended yet", self->vm_));
+      self->progress_timer_.expires_after(earlier_end_look);
+      self->progress_timer_.async_wait(
+        [weak, attempt, looks_left](const asio::error_code& failure) {
+          if (const auto again = weak.lock(); again && !failure)
+            again->await_earlier_end(attempt, looks_left - 1);
+        });
+    });
+}
+
+void qemu_machine::begin_stream(std::uint64_t attempt) {
+  if (attempt != attempt_ || stream_phase_ != stream_phase::connecting)
     return;
   if (!client_)
     return stream_failed_to_begin(attempt_, of_vm(errc::retry, "QEMU does not answer", vm_));
+  may_have_streamed_ = true;
   // From here on the stream may run, whatever the answer: its end is told by an event.
   stream_phase_ = stream_phase::begun;
-  client_->call_with_fd(
-    "getfd", {{"fdname", descriptor_name}}, std::move(connection_), getfd_deadline,
-    [](const result<json>&) {});
-  const json uri{{"uri", std::string("fd:") + descriptor_name}};
-  call("migrate", uri, [weak = weak_from_this(), attempt = attempt_](const result<json>& accepted) {
+  if (connection_)
+    client_->call_with_fd(
+      "getfd", {{"fdname", descriptor_name}}, std::move(connection_), getfd_deadline,
+      [](const result<json>&) {});
+  const json uri{
+    {"uri",
+     channels_ > 1 ? "unix:" + files_.multifd().native() : std::string("fd:") + descriptor_name}};
+  call("migrate", uri, [weak = weak_from_this(), attempt](const result<json>& accepted) {
     const auto self = weak.lock();
     if (!self || self->attempt_ != attempt)
       return;

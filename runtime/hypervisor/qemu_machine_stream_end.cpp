@@ -51,6 +51,7 @@ void qemu_machine::end_stream(
   stream_phase_ = stream_phase::ended;
   progress_timer_.cancel();
   cancel_timer_.cancel();
+  close_channels();
   const bool is_source = mark_.role == stream_role::source;
   outcome_ = wire::outcome{
     end, reason, is_source ? stopped_at_ : std::nullopt, at, figures_.transferred_bytes};
@@ -74,6 +75,7 @@ void qemu_machine::end_stream(
 void qemu_machine::close_stream() {
   progress_timer_.cancel();
   connection_.reset();
+  close_channels();
   if (const auto knock = std::exchange(knock_, nullptr))
     knock->close();
   if (const auto door = std::exchange(door_, nullptr))

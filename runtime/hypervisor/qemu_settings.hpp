@@ -47,6 +47,8 @@ struct qemu_settings {
   acceleration accel = acceleration::automatic;
   std::map<std::string, storage_path> storages;
   hypervisor_access access = hypervisor_access::control;
+  /// Serves `--relay`: this very program, also when its file was replaced meanwhile.
+  std::string relay_program = "/proc/self/exe";
 };
 
 } // namespace drover

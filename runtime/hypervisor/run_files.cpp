@@ -140,8 +140,14 @@ void run_files::remove_key() const {
   fs::remove_all(key_dir(), ignored);
 }
 
+void run_files::remove_multifd() const {
+  std::error_code ignored;
+  fs::remove(multifd(), ignored);
+}
+
 void run_files::remove_all(log_file kind) const {
   remove_key();
+  remove_multifd();
   std::error_code ignored;
   for (const auto& path : {pid(), control(), rescue(), started(), stream(), agent()})
     fs::remove(path, ignored);

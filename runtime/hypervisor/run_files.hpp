@@ -8,6 +8,7 @@
 //   100.started  the config as it was started, pinned
 //   100.stream   {"number": 7, "role": "source"}: the last handover it took part in
 //   100.tls      keys.psk, the key of a stream: there from `receive` to the handshake at most
+//   100.multifd  the socket of a stream with several channels: until its connections are made
 //   100.log      what QEMU wrote to its standard output and error
 //   100.serial0  the socket of `serial0: socket`; 100.qga the guest agent's
 #pragma once
@@ -46,6 +47,7 @@ public:
   std::filesystem::path started() const { return base_ + ".started"; }
   std::filesystem::path stream() const { return base_ + ".stream"; }
   std::filesystem::path key_dir() const { return base_ + ".tls"; }
+  std::filesystem::path multifd() const { return base_ + ".multifd"; }
   std::filesystem::path log() const { return base_ + ".log"; }
   std::filesystem::path serial(std::uint32_t n) const {
     return base_ + ".serial" + std::to_string(n);
@@ -66,6 +68,8 @@ public:
   /// QEMU's file of pre-shared keys with this one in it, for this user's eyes only.
   result<void> write_key(key_end end, const std::string& identity, const std::string& key) const;
   void remove_key() const;
+  /// Nobody can connect any more.
+  void remove_multifd() const;
 
   enum class log_file : std::uint8_t { keep, remove };
   void remove_all(log_file log) const;

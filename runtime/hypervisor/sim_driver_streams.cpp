@@ -37,7 +37,12 @@ sim_driver::progress sim_driver::stream_progress(const machine& m) const {
 
 // -- target --------------------------------------------------------------------------------------
 
-void sim_driver::open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) {
+std::uint32_t sim_driver::channels_max(vm_id vm) const {
+  return known(vm) ? stream_channels_max : 1;
+}
+
+void sim_driver::open_door(
+  vm_id vm, epoch number, const stream_form& form, callback<listening> answer) {
   const auto refuse = [&](error why) {
     say<listening>(std::move(answer), tl::unexpected(std::move(why)));
   };
@@ -50,7 +55,7 @@ void sim_driver::open_door(vm_id vm, epoch number, stream_kind kind, callback<li
     return refuse(of_vm(errc::conflict, "no QEMU receives under this epoch here", vm));
   if (m->qemu->was_reached)
     return refuse(of_vm(errc::refused, "its stream has come in already", vm));
-  say<listening>(std::move(answer), park_->open_door(m->qemu, kind));
+  say<listening>(std::move(answer), park_->open_door(m->qemu, form));
 }
 
 // -- source --------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ public:
   void resume(const sim_qemu_ptr& qemu);
 
   // -- streams -----------------------------------------------------------------------------------
-  listening open_door(const sim_qemu_ptr& target, stream_kind kind);
+  listening open_door(const sim_qemu_ptr& target, const stream_form& form);
   enum class visit : std::uint8_t { nobody_opens, turned_away, admitted };
   visit knock(const listening& door, const std::string& token) const;
   /// The door lets it in and closes; nothing is sent before `begin`. Precondition: admitted.

@@ -29,7 +29,7 @@ std::string hex(std::uint64_t number) {
 
 // -- the door ------------------------------------------------------------------------------------
 
-listening sim_park::open_door(const sim_qemu_ptr& target, stream_kind kind) {
+listening sim_park::open_door(const sim_qemu_ptr& target, const stream_form& form) {
   auto& part = at(target->node);
   std::erase_if(part.doors, [&](const auto& one) { return one.second.target == target; });
   auto& port = part.last_port;
@@ -41,9 +41,9 @@ listening sim_park::open_door(const sim_qemu_ptr& target, stream_kind kind) {
   for (int word = 0; word < 4; ++word)
     token += hex(token_chance_.next());
   // A secret of its own, but nobody guesses in this world: the key needs no luck of its own.
-  const auto key = kind == stream_kind::tls ? std::string{token.rbegin(), token.rend()} : "";
+  const auto key = form.kind == stream_kind::tls ? std::string{token.rbegin(), token.rend()} : "";
   part.doors[port] = {target, token, key};
-  return {target->node.value, port, token, key};
+  return {target->node.value, port, token, key, form.channels};
 }
 
 sim_park::visit sim_park::knock(const listening& door, const std::string& token) const {

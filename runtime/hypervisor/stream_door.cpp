@@ -39,13 +39,17 @@ bool tokens_equal(std::string_view a, std::string_view b) {
 
 // -- the door ------------------------------------------------------------------------------------
 
-stream_door::stream_door(asio::io_context& loop, std::string token, callback<unique_fd> admitted)
-  : acceptor_(loop), token_(std::move(token)), admitted_(std::move(admitted)) {}
+stream_door::stream_door(
+  asio::io_context& loop, std::string token, callback<unique_fd> admitted,
+  std::uint32_t connections)
+  : acceptor_(loop), token_(std::move(token)), admitted_(std::move(admitted)),
+    connections_left_(connections) {}
 
 result<std::shared_ptr<stream_door>> stream_door::open(
   asio::io_context& loop, const std::string& address, std::string token,
-  callback<unique_fd> admitted) {
-  std::shared_ptr<stream_door> door(new stream_door(loop, std::move(token), std::move(admitted)));
+  callback<unique_fd> admitted, std::uint32_t connections) {
+  std::shared_ptr<stream_door> door(
+    new stream_door(loop, std::move(token), std::move(admitted), connections));
   if (auto listening = door->listen_at(address); !listening)
     return tl::unexpected(listening.error());
   door->accept_next();
@@ -101,7 +105,7 @@ void stream_door::listen_to(const std::shared_ptr<visitor>& who) {
         return self->listen_to(who);
       if (!tokens_equal(who->token, self->token_))
         return self->turn_away(who);
-      self->finish(taken_from(who->socket));
+      self->admit(who);
     });
 }
 
@@ -130,17 +134,19 @@ void stream_door::close() {
   visitors_.clear();
 }
 
-void stream_door::finish(result<unique_fd> outcome) {
-  if (!open_)
-    return;
+void stream_door::admit(const std::shared_ptr<visitor>& who) {
   const auto keep = shared_from_this();
-  const auto admitted = std::exchange(admitted_, {});
-  close();
-  admitted(std::move(outcome));
+  const auto admitted = admitted_;
+  who->patience.cancel();
+  visitors_.remove(who);
+  auto connection = taken_from(who->socket);
+  if (--connections_left_ == 0)
+    close();
+  admitted(std::move(connection));
 }
 
-result<void> give_go_ahead(const unique_fd& connection) {
-  if (::send(connection.get(), &go_ahead_byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+result<void> give_go_ahead(int connection) {
+  if (::send(connection, &go_ahead_byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
     return fail(errc::lost, "the source has gone from the door");
   return {};
 }

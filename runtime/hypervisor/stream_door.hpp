@@ -37,16 +37,16 @@ inline constexpr std::size_t token_digits = secret_digits;
 /// Equal, in a time that does not tell how far they are.
 bool tokens_equal(std::string_view a, std::string_view b);
 
-/// Target's end.
+/// Target's end. Lets in as many connections as the stream has, all with the same token.
 class stream_door : public std::enable_shared_from_this<stream_door> {
 public:
-  /// `admitted` is called once, later, with the connection.
+  /// `admitted` is called once for each connection, later; the door closes before the last call.
   static result<std::shared_ptr<stream_door>> open(
     asio::io_context& loop, const std::string& address, std::string token,
-    callback<unique_fd> admitted);
+    callback<unique_fd> admitted, std::uint32_t connections = 1);
 
   std::uint16_t port() const { return port_; }
-  /// Closes it unless somebody was admitted; nothing is called any more.
+  /// Nobody else is let in; nothing is called any more.
   void close();
 
 private:
@@ -62,24 +62,30 @@ private:
     std::size_t read = 0;
   };
 
-  stream_door(asio::io_context& loop, std::string token, callback<unique_fd> admitted);
+  stream_door(
+    asio::io_context& loop, std::string token, callback<unique_fd> admitted,
+    std::uint32_t connections);
   result<void> listen_at(const std::string& address);
   void accept_next();
   void listen_to(const std::shared_ptr<visitor>& who);
   void lose_patience_later(const std::shared_ptr<visitor>& who);
   void turn_away(const std::shared_ptr<visitor>& who);
-  void finish(result<unique_fd> outcome);
+  void admit(const std::shared_ptr<visitor>& who);
 
   asio::ip::tcp::acceptor acceptor_;
   std::string token_;
   callback<unique_fd> admitted_;
+  std::uint32_t connections_left_;
   std::list<std::shared_ptr<visitor>> visitors_;
   std::uint16_t port_ = 0;
   bool open_ = true;
 };
 
 /// Tells the source that the target's QEMU reads from the connection.
-result<void> give_go_ahead(const unique_fd& connection);
+result<void> give_go_ahead(int connection);
+inline result<void> give_go_ahead(const unique_fd& connection) {
+  return give_go_ahead(connection.get());
+}
 
 /// Source's end: connects, sends the token, waits for the go-ahead.
 class stream_knock : public std::enable_shared_from_this<stream_knock> {

@@ -5,6 +5,10 @@ namespace drover::wire {
 std::string_view needed_feature(const request_body& body) {
   if (const auto* asked = std::get_if<receive>(&body))
     return asked->kind == stream_kind::tls ? feature::stream_tls : std::string_view{};
+  // A target that ignores the channels offers one stream, which the offer shows; a source would
+  // knock once where several are waited for.
+  if (const auto* asked = std::get_if<stream>(&body); asked && asked->channels)
+    return feature::stream_channels;
   if (const auto* asked = std::get_if<stream>(&body))
     return asked->key ? feature::stream_tls : std::string_view{};
   return std::holds_alternative<read_clocks>(body) ? feature::clocks : std::string_view{};

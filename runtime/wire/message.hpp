@@ -27,6 +27,7 @@
 #include "runtime/base/ticket.hpp"
 #include "runtime/base/time.hpp"
 #include "runtime/base/trace.hpp"
+#include "runtime/wire/machine_facts.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -40,41 +41,7 @@ namespace drover::wire {
 /// later is asked only of those that have told its feature.
 inline constexpr int protocol_version = 1;
 /// For people: counts what was added since the major version began.
-inline constexpr std::uint32_t protocol_minor = 1;
-
-/// How a QEMU stands, as the agent reports it. `absent` = no QEMU process on this node.
-enum class run_state : std::uint8_t {
-  absent,
-  running,
-  paused,
-  /// Waits for a migration stream, or has loaded it and waits for `take_over`.
-  incoming,
-  /// The source after a completed migration: continues only when told to.
-  postmigrate,
-  /// A state that this version does not know, or an internal error of QEMU.
-  other,
-};
-
-std::string_view to_string(run_state s);
-std::optional<run_state> run_state_from_string(std::string_view text);
-
-/// What the running QEMU really is; compared between source and target before the stream starts,
-/// because QEMU itself accepts several of these differences silently.
-struct machine_facts {
-  std::string machine; ///< canonical, e.g. "pc-i440fx-7.2"
-  std::string cpu;     ///< QOM type of the first vCPU, e.g. "qemu64-x86_64-cpu"
-  std::uint32_t cpus = 0;
-  std::uint64_t memory_bytes = 0;
-  std::string uuid;
-  std::vector<std::string> devices; ///< "id type", sorted
-
-  bool operator==(const machine_facts&) const = default;
-  template <class Self, class F>
-  static void fields(Self& s, F&& f) {
-    f("machine", s.machine), f("cpu", s.cpu), f("cpus", s.cpus);
-    f("memory_bytes", s.memory_bytes), f("uuid", s.uuid), f("devices", s.devices);
-  }
-};
+inline constexpr std::uint32_t protocol_minor = 2;
 
 // -- answers -------------------------------------------------------------------------------------
 
@@ -165,11 +132,13 @@ struct begun {
   /// 0 = not set there.
   std::uint32_t downtime_limit_ms = 0;
   std::uint64_t bandwidth_bytes_per_s = 0;
+  /// How many channels its stream may have; absent = it can do one stream only; since 1.2.
+  std::optional<std::uint32_t> channels_max{};
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("config", s.config), f("facts", s.facts);
     f("was_paused", s.was_paused), f("downtime_limit_ms", s.downtime_limit_ms);
-    f("bandwidth_bytes_per_s", s.bandwidth_bytes_per_s);
+    f("bandwidth_bytes_per_s", s.bandwidth_bytes_per_s), f("channels_max", s.channels_max);
   }
 };
 
@@ -182,10 +151,14 @@ struct stream_offer {
   std::uint32_t barrier_wait_us = 0; ///< how long T's view took to show the record
   std::string boot_id;               ///< of T's host: only from this boot a proof of void counts
   std::optional<std::string> key{};  ///< hexadecimal; absent = a plain stream; since 1.1
+  /// So many connections beside the main one, for which the token is good, too; absent = none;
+  /// since 1.2.
+  std::optional<std::uint32_t> channels{};
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("host", s.host), f("port", s.port), f("token", s.token);
     f("barrier_wait_us", s.barrier_wait_us), f("boot_id", s.boot_id), f("key", s.key);
+    f("channels", s.channels);
   }
 };
 
@@ -352,10 +325,13 @@ struct receive {
   machine_facts facts;
   bool was_paused = false;
   std::optional<stream_kind> kind = stream_kind::tls; ///< absent = plain; since 1.1
+  /// At most so many beside the main connection; the offer tells how many. Absent = none;
+  /// since 1.2.
+  std::optional<std::uint32_t> channels{};
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("config", s.config), f("facts", s.facts);
-    f("was_paused", s.was_paused), f("kind", s.kind);
+    f("was_paused", s.was_paused), f("kind", s.kind), f("channels", s.channels);
   }
 };
 
@@ -368,14 +344,15 @@ struct stream {
   std::string token;
   std::uint64_t bandwidth_bytes_per_s = 0; ///< 0 = unlimited
   std::uint32_t downtime_limit_ms = 0;
-  std::string target_boot_id;       ///< as the target has offered it
-  std::optional<std::string> key{}; ///< as the target has offered it; since 1.1
+  std::string target_boot_id;              ///< as the target has offered it
+  std::optional<std::string> key{};        ///< as the target has offered it; since 1.1
+  std::optional<std::uint32_t> channels{}; ///< as the target has offered them; since 1.2
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("evidence", s.evidence), f("host", s.host), f("port", s.port), f("token", s.token);
     f("bandwidth_bytes_per_s", s.bandwidth_bytes_per_s);
     f("downtime_limit_ms", s.downtime_limit_ms), f("target_boot_id", s.target_boot_id);
-    f("key", s.key);
+    f("key", s.key), f("channels", s.channels);
   }
 };
 

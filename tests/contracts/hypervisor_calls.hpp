@@ -27,6 +27,7 @@ public:
 
   const vm_id vm{100};
   stream_kind kind = stream_kind::tls;
+  std::uint32_t channels = 1;
 
   hypervisor_rig& rig() { return *rig_; }
   hypervisor& at(side which) { return rig_->at(which); }
@@ -62,8 +63,9 @@ public:
       [&](auto reply) { at(side::target).receive(vm, epoch{number}, config, reply); });
   }
   result<listening> open_door(std::uint64_t number) {
-    return ask<listening>(
-      [&](auto reply) { at(side::target).open_door(vm, epoch{number}, kind, reply); });
+    return ask<listening>([&](auto reply) {
+      at(side::target).open_door(vm, epoch{number}, {kind, channels}, reply);
+    });
   }
   result<done> stream(
     std::uint64_t number, const listening& door, const stream_limits& limits = {}) {

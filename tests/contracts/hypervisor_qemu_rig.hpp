@@ -66,6 +66,7 @@ public:
     s.run_dir = root_ / s.node.value;
     s.migration_address = address_;
     s.accel = acceleration::tcg;
+    s.relay_program = DROVER_RELAY_PROGRAM;
     s.storages["shared"] = {root_ / "shared", storage_reach::shared};
     s.storages["local"] = {root_ / "local", storage_reach::local};
     return s;

@@ -60,6 +60,10 @@ public:
   std::map<std::string, error> faults;
   /// What `facts` answers besides what the config says.
   std::string cpu = "qemu64-x86_64-cpu";
+  /// What its QEMUs can do.
+  std::uint32_t channels = 1;
+  /// What the last stream was begun with.
+  std::uint32_t channels_streamed = 0;
   /// What each stream was told last.
   std::map<vm_id, std::uint64_t> bandwidth;
 
@@ -150,7 +154,11 @@ public:
       },
       answer);
   }
-  void open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) override {
+  std::uint32_t channels_max(vm_id vm) const override {
+    return machines.contains(vm) ? channels : 1;
+  }
+  void open_door(
+    vm_id vm, epoch number, const stream_form& form, callback<listening> answer) override {
     later(
       "open_door", vm,
       [=, this] {
@@ -158,8 +166,8 @@ public:
         if (found == machines.end() || found->second.number != number)
           return answer(fail(errc::refused, "no QEMU waits", to_string(vm)));
         found->second.token = "token-" + std::to_string(++tokens_);
-        found->second.key = kind == stream_kind::tls ? "key-" + found->second.token : "";
-        answer(listening{node_.value, 1, found->second.token, found->second.key});
+        found->second.key = form.kind == stream_kind::tls ? "key-" + found->second.token : "";
+        answer(listening{node_.value, 1, found->second.token, found->second.key, form.channels});
       },
       answer);
   }
@@ -170,6 +178,7 @@ public:
       "stream", vm,
       [=, this, at_most = limits.bandwidth_bytes_per_s] {
         bandwidth[vm] = at_most;
+        channels_streamed = door.channels;
         const auto found = machines.find(vm);
         if (found == machines.end())
           return answer(fail(errc::refused, "no QEMU", to_string(vm)));

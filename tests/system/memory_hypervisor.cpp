@@ -73,7 +73,7 @@ void memory_hypervisor::receive(
 }
 
 void memory_hypervisor::open_door(
-  vm_id vm, epoch number, stream_kind kind, callback<listening> answer) {
+  vm_id vm, epoch number, const stream_form& form, callback<listening> answer) {
   auto& m = machines_.at(vm);
   if (m.door)
     m.door->close();
@@ -88,7 +88,8 @@ void memory_hypervisor::open_door(
   m.door = *door;
   later<listening>(
     std::move(answer),
-    listening{"127.0.0.1", m.door->port(), token, kind == stream_kind::tls ? make_secret() : ""});
+    listening{
+      "127.0.0.1", m.door->port(), token, form.kind == stream_kind::tls ? make_secret() : ""});
 }
 
 void memory_hypervisor::load(vm_id vm, epoch number, unique_fd connection) {

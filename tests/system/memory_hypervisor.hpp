@@ -30,7 +30,9 @@ public:
   void kill(vm_id vm, callback<done> answer) override { end(vm, std::move(answer)); }
   void receive(
     vm_id vm, epoch number, const std::string& config, callback<machine_status> answer) override;
-  void open_door(vm_id vm, epoch number, stream_kind kind, callback<listening> answer) override;
+  std::uint32_t channels_max(vm_id) const override { return 1; }
+  void open_door(
+    vm_id vm, epoch number, const stream_form& form, callback<listening> answer) override;
   void stream(
     vm_id vm, epoch number, const listening& door, const stream_limits& limits,
     callback<done> answer) override;

@@ -99,6 +99,7 @@ const std::vector<allowance>& allowances() {
     {"runtime/hypervisor/qemu_machine_end", {"clock"}, "stamps QEMU's events"},
     {"runtime/hypervisor/qemu_machine_stream", {"clock"}, "stamps QEMU's events"},
     {"runtime/hypervisor/qemu_machine_stream_end", {"clock"}, "stamps QEMU's events"},
+    {"runtime/hypervisor/stream_relay", {"clock"}, "bounds what a network may take for the rest"},
     {"runtime/hypervisor/machine_process", {"file"}, "reads /proc"},
     {"runtime/hypervisor/run_files", {"file"}, "the files of a machine's run directory"},
     {"runtime/hypervisor/spawn", {"file"}, "opens the new process' log"},

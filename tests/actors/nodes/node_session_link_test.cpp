@@ -1,4 +1,5 @@
 // The session's rules about the link: hello, silence, back-off.
+#include "runtime/wire/features.hpp"
 #include "tests/actors/nodes/session_rig.hpp"
 
 #include <algorithm>
@@ -45,12 +46,13 @@ TEST_CASE("an agent of another protocol or node is refused after a few tries", "
   struct row {
     result<wire::reply_body> hello;
     errc code;
-    const char* what;
+    std::string what;
   };
+  const auto own = wire::version_text(wire::protocol_version, wire::protocol_minor);
   const std::vector<row> rows{
     {other_protocol, errc::refused,
-     "the agent speaks protocol 2.0, this controller 1.1; install the same version of drover "
-     "here and there"},
+     "the agent speaks protocol 2.0, this controller " + own +
+       "; install the same version of drover here and there"},
     {other_node, errc::refused, "the agent at the link's other end is of node n7"},
     {fail(errc::refused, "no controller wanted"), errc::refused, "no controller wanted"},
     {fail(errc::invalid, "what?"), errc::invalid, "what?"},

@@ -189,6 +189,9 @@ public:
 
   const ticket& evidence() const { return begun_->evidence; }
   const std::optional<wire::begun>& begun() const { return begun_; }
+  const wire::stream_offer& offer() const { return offer_; }
+  /// What the controller asks the target for.
+  std::optional<std::uint32_t> channels;
 
   /// Asks for one step; a step that the policy does not have is a success.
   result<done> ask(step s) {
@@ -201,8 +204,8 @@ public:
       return done{};
     }
     case receive: {
-      auto answer = world_.target.ask(
-        wire::receive{evidence(), begun_->config, begun_->facts, begun_->was_paused});
+      auto answer = world_.target.ask(wire::receive{
+        evidence(), begun_->config, begun_->facts, begun_->was_paused, stream_kind::tls, channels});
       if (!answer)
         return tl::unexpected{answer.error()};
       offer_ = *answer;
@@ -218,7 +221,8 @@ public:
       return plain(world_.target.ask(wire::await_claim{{evidence()}}));
     case stream:
       return plain(world_.source.ask(wire::stream{
-        evidence(), offer_.host, offer_.port, offer_.token, 0, 100, offer_.boot_id, offer_.key}));
+        evidence(), offer_.host, offer_.port, offer_.token, 0, 100, offer_.boot_id, offer_.key,
+        offer_.channels}));
     case source_end:
       return completed(world_.source.ask(wire::await_outcome{{evidence()}}));
     case target_end:

@@ -14,6 +14,38 @@ TEST_CASE("every policy moves the VM, and it runs once, at its owner", "[agent]"
   }
 }
 
+TEST_CASE("channels are told and offered as far as each node's QEMU can do them", "[agent]") {
+  struct row {
+    std::uint32_t source;
+    std::uint32_t target;
+    std::optional<std::uint32_t> asked;
+    std::optional<std::uint32_t> told;
+    std::optional<std::uint32_t> offered;
+  };
+  constexpr auto none = std::nullopt;
+  for (const auto& r : std::vector<row>{
+         {1, 1, none, none, none},
+         {16, 16, none, 16, none},
+         {16, 16, 4, 16, 4},
+         {16, 2, 4, 16, 2},
+         {16, 1, 4, 16, none},
+         {16, 16, 0, 16, none},
+       }) {
+    rig world;
+    world.source.machines.channels = r.source;
+    world.target.machines.channels = r.target;
+    journey j{world};
+    j.channels = r.asked;
+    j.run(journey::begin, journey::receive);
+    CHECK(j.begun()->channels_max == r.told);
+    j.run(journey::receive, journey::early_move);
+    CHECK(j.offer().channels == r.offered);
+    j.run(journey::early_move, journey::end);
+    CHECK(world.source.machines.channels_streamed == r.offered.value_or(1));
+    j.check_moved();
+  }
+}
+
 TEST_CASE("begin writes record and lock and tells what the target needs", "[agent]") {
   rig world;
   journey j{world};

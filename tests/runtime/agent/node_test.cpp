@@ -13,7 +13,7 @@ TEST_CASE("nothing is served before hello, and hello insists on the protocol", "
   const auto wrong = world.source.ask(wire::hello{7, "c:1"});
   REQUIRE(!wrong);
   CHECK(
-    wrong.error().what == "protocol 7.0 was asked for, this agent speaks protocol 1.1; install the "
+    wrong.error().what == "protocol 7.0 was asked for, this agent speaks protocol 1.2; install the "
                           "same version of drover here and there");
   const auto right = world.source.ask(wire::hello{wire::protocol_version, "c:1"});
   REQUIRE(right);

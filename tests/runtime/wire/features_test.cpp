@@ -36,6 +36,7 @@ TEST_CASE("what an agent of before 1.1 answers is read") {
   const auto offer = read_reply<wire::stream_offer>(
     R"({"stream_offer":{"host":"h","port":1,"token":"t","barrier_wait_us":2,"boot_id":"b"}})");
   CHECK_FALSE(offer.key);
+  CHECK_FALSE(offer.channels);
   const auto outcome = read_reply<wire::outcome>(
     R"({"outcome":{"end":"completed","reason":"","transferred_bytes":7}})");
   CHECK_FALSE(outcome.clock_shift);
@@ -61,12 +62,14 @@ TEST_CASE("what a controller of before 1.1 asks is read, and means a plain strea
                  R"(,"config":"","facts":{"machine":"","cpu":"","cpus":1,"memory_bytes":1,)"
                  R"("uuid":"","devices":[]},"was_paused":false})");
   CHECK_FALSE(std::get<wire::receive>(receive).kind);
+  CHECK_FALSE(std::get<wire::receive>(receive).channels);
   CHECK(wire::needed_feature(receive).empty());
   const auto stream = read(
     "stream", std::string{R"({"evidence":)"} + ticket +
                 R"(,"host":"h","port":1,"token":"t","bandwidth_bytes_per_s":0,)"
                 R"("downtime_limit_ms":1,"target_boot_id":"b"})");
   CHECK_FALSE(std::get<wire::stream>(stream).key);
+  CHECK_FALSE(std::get<wire::stream>(stream).channels);
   CHECK(wire::needed_feature(stream).empty());
 }
 
@@ -130,6 +133,11 @@ TEST_CASE("what came later needs its feature, and each has its own word") {
   CHECK(wire::needed_feature(stream).empty());
   stream.key = "k";
   CHECK(wire::needed_feature(stream) == "stream-tls");
+  stream.channels = 4;
+  CHECK(wire::needed_feature(stream) == "stream-channels");
+  // A target that does not know them offers one stream, and that is seen in its offer.
+  wire::receive receive{t, {}, {}, false, stream_kind::plain, 4};
+  CHECK(wire::needed_feature(receive).empty());
   CHECK(wire::needed_feature(wire::ping{}).empty());
   const std::set<std::string_view> words(wire::features_here.begin(), wire::features_here.end());
   CHECK(words.size() == wire::features_here.size());
