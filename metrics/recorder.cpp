@@ -94,6 +94,7 @@ private:
   void on(const scenario_acted&) {}
   void on(const remark&) {}
   void on(const race_met&) {}
+  void on(const stream_narrowed&) {}
   void on(const message_carried&) {}
   void on(const machine_changed&) {}
   void on(const view_changed&) {}

@@ -252,6 +252,7 @@ result<plan> make_plan(const plan_request& request) {
   p.source = request.source;
   p.how = request.how;
   p.kind = request.kind;
+  p.channels = request.channels;
   std::vector<const vm_entry*> movable;
   for (const auto& v : request.vms) {
     if (auto stay = reason_to_stay(v))

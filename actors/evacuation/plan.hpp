@@ -48,6 +48,7 @@ struct plan_request {
   std::set<node_id> targets;       ///< the allowed ones; empty = every other node
   policy how = policy::ticket;
   stream_kind kind = stream_kind::tls;
+  std::uint32_t channels = 1; ///< of each stream, where both nodes can
   plan_order order = plan_order::largest_first;
 };
 
@@ -107,6 +108,7 @@ struct plan {
   node_id source;
   policy how = policy::ticket;
   stream_kind kind = stream_kind::tls;
+  std::uint32_t channels = 1; ///< of each stream, where both nodes can
   /// False: the whole set does not fit, and `steps` is empty, so that nothing can be moved.
   bool feasible = true;
   std::vector<plan_step> steps; ///< in the order in which they are carried out

@@ -164,6 +164,7 @@ void handover::begun(const result<wire::reply_body>& body) {
   ladder_ = convergence{source_->downtime_limit_ms};
   if (cancel_reason_)
     return back_out(*cancel_reason_);
+  note_if_narrowed(order_.source, order_.channels, channels_of_source());
   transition_to(phase::receiving);
   repeat(step::receive);
 }
@@ -178,6 +179,7 @@ void handover::received(const result<wire::reply_body>& body) {
   out_.push_back(note{barrier_passed{order_.vm, number(), order_.target, door_->barrier_wait_us}});
   if (cancel_reason_)
     return back_out(*cancel_reason_);
+  note_if_narrowed(order_.target, channels_of_source(), door_->channels.value_or(1));
   if (order_.kind == stream_kind::tls && !door_->key)
     return back_out(
       "the target offered no encrypted stream; --stream plain would send guest memory "

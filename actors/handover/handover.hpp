@@ -105,6 +105,7 @@ struct migration_order {
   std::uint64_t memory_bytes = 0;
   std::uint32_t attempts_max = 3;
   stream_kind kind = stream_kind::tls;
+  std::uint32_t channels = 1; ///< at most; fewer where a node's QEMU cannot do so many
 };
 
 /// The two sets of permits, each taken all or nothing.
@@ -259,6 +260,8 @@ private:
   side side_of(step what) const;
   milliseconds deadline_of(step what) const;
   milliseconds copy_time_max() const;
+  std::uint32_t channels_of_source() const;
+  void note_if_narrowed(const node_id& node, std::uint32_t asked, std::uint32_t channels);
 
   migration_order order_;
   phase phase_ = phase::waiting;

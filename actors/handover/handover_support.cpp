@@ -224,6 +224,16 @@ side handover::side_of(step what) const {
   }
 }
 
+/// The source's agent tells what its QEMU can do; one of before 1.2 tells nothing.
+std::uint32_t handover::channels_of_source() const {
+  return std::min(order_.channels, source_->channels_max.value_or(1));
+}
+
+void handover::note_if_narrowed(const node_id& node, std::uint32_t asked, std::uint32_t channels) {
+  if (channels < asked)
+    out_.push_back(note{stream_narrowed{order_.vm, number(), node, asked, channels}});
+}
+
 wire::request_body handover::body_of(step what) const {
   if (what == step::begin)
     return wire::begin_handover{order_.vm, order_.target, order_.how, order_.controller};
@@ -231,7 +241,13 @@ wire::request_body handover::body_of(step what) const {
   const ticket& t = *ticket_;
   switch (what) {
   case step::receive:
-    return wire::receive{t, source_->config, source_->facts, source_->was_paused, order_.kind};
+    return wire::receive{
+      t,
+      source_->config,
+      source_->facts,
+      source_->was_paused,
+      order_.kind,
+      channels_of_source() > 1 ? std::optional{channels_of_source()} : std::nullopt};
   case step::stream:
     return wire::stream{
       t,
@@ -241,7 +257,8 @@ wire::request_body handover::body_of(step what) const {
       source_->bandwidth_bytes_per_s,
       ladder_.limit_ms(),
       door_->boot_id,
-      door_->key};
+      door_->key,
+      door_->channels};
   case step::source_outcome:
   case step::target_outcome:
     return wire::await_outcome{{t}};

@@ -114,6 +114,21 @@ struct barrier_passed {
   }
 };
 
+/// A stream with several channels was asked for, and `node` can do fewer.
+struct stream_narrowed {
+  static constexpr const char* name = "stream_narrowed";
+  vm_id vm;
+  epoch number;
+  node_id node;
+  std::uint32_t asked = 0;
+  std::uint32_t channels = 1;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("number", s.number), f("node", s.node), f("asked", s.asked);
+    f("channels", s.channels);
+  }
+};
+
 struct stream_moved {
   static constexpr const char* name = "stream_moved";
   vm_id vm;
@@ -265,7 +280,8 @@ struct trace_event {
   std::variant<
     store_operation, link_changed, evacuation_started, evacuation_ended, phase_changed,
     permits_granted, barrier_passed, stream_moved, pause_mark, migration_ended, retried,
-    scenario_acted, remark, node_listed, message_carried, machine_changed, view_changed, race_met>
+    scenario_acted, remark, node_listed, message_carried, machine_changed, view_changed, race_met,
+    stream_narrowed>
     body;
 };
 

@@ -97,6 +97,8 @@ void progress_view::take(const trace_event& event) {
   if (style_ == progress_style::none)
     return;
   const std::lock_guard guard{mutex_};
+  if (const auto* narrowed = std::get_if<stream_narrowed>(&event.body))
+    print_narrowed(*narrowed);
   if (!model_.take(event))
     return;
   const auto* ended = std::get_if<migration_ended>(&event.body);
@@ -119,6 +121,20 @@ void progress_view::print_ended(const migration_ended& e) {
   const auto text = fmt::format(
     "VM {} {} -> {}: {}{}{} ({} of {})\n", e.vm.value, e.source.value, e.target.value, e.result,
     pause, why, model_.moved() + model_.stayed(), model_.all());
+  std::fputs(text.c_str(), stream_);
+  std::fflush(stream_);
+}
+
+/// Once for a node: it is as true of every VM that follows.
+void progress_view::print_narrowed(const stream_narrowed& e) {
+  if (!narrow_.insert(e.node).second)
+    return;
+  if (style_ == progress_style::terminal)
+    std::fputs("\r\x1b[2K", stream_);
+  const auto instead = e.channels > 1 ? fmt::format("{} channels", e.channels) : "one stream";
+  const auto text = fmt::format(
+    "{} cannot do {} channels: memory goes in {} (VM {} and what follows)\n", e.node.value, e.asked,
+    instead, e.vm.value);
   std::fputs(text.c_str(), stream_);
   std::fflush(stream_);
 }

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace drover {
@@ -71,12 +72,14 @@ public:
 private:
   void draw(wall_time now);
   void print_ended(const migration_ended& e);
+  void print_narrowed(const stream_narrowed& e);
 
   std::FILE* stream_;
   progress_style style_;
   std::mutex mutex_;
   progress_model model_;
   std::optional<wall_time> drawn_;
+  std::set<node_id> narrow_; ///< whose QEMU was told to do fewer channels
 };
 
 } // namespace drover

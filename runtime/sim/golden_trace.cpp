@@ -33,6 +33,10 @@ std::string line_of(const machine_changed& e) {
 std::string line_of(const view_changed& e) {
   return by(e.node.value, fmt::format("view shows {} at {}", vm(e.vm), e.owner.value));
 }
+std::string line_of(const stream_narrowed& e) {
+  return by(e.node.value, fmt::format("{} of {} channels for {}", e.channels, e.asked, vm(e.vm)));
+}
+
 std::string line_of(const race_met& e) {
   return by(
     e.node.value,

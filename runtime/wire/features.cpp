@@ -19,6 +19,8 @@ std::string_view loss_without(std::string_view name) {
     return "the pause of a VM that moves to or from another host is not told";
   if (name == feature::stream_tls)
     return "VMs move from and to it with --stream plain only";
+  if (name == feature::stream_channels)
+    return "streams from and to it go by one connection each";
   return "what needs it is refused";
 }
 

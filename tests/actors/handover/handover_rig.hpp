@@ -14,8 +14,10 @@ namespace drover::testing {
 
 class handover_rig {
 public:
-  explicit handover_rig(policy how = policy::ticket)
-    : machine(migration_order{vm_id{105}, node_id{"n1"}, node_id{"n2"}, how, "test", 1 << 21, 3}) {}
+  explicit handover_rig(policy how = policy::ticket, std::uint32_t channels = 1)
+    : machine(migration_order{
+        vm_id{105}, node_id{"n1"}, node_id{"n2"}, how, "test", 1 << 21, 3, stream_kind::tls,
+        channels}) {}
 
   void give(const handover::event& e) {
     now += milliseconds{1};
@@ -127,6 +129,7 @@ public:
   std::set<step> silent;                                         ///< not answered
   std::vector<std::string> phases;
   std::vector<pause_mark> marks;
+  std::vector<stream_narrowed> narrowed;
   std::optional<migration_result> ending;
 
 private:
@@ -150,6 +153,8 @@ private:
       phases.push_back(p->to);
     else if (const auto* m = std::get_if<pause_mark>(&body))
       marks.push_back(*m);
+    else if (const auto* few = std::get_if<stream_narrowed>(&body))
+      narrowed.push_back(*few);
   }
 };
 

@@ -61,6 +61,23 @@ TEST_CASE(
   CHECK(model.bytes_left() == 0);
 }
 
+TEST_CASE("a node that cannot do the channels is told once", "[progress]") {
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* memory = open_memstream(&text, &size);
+  progress_view view{memory, progress_style::plain};
+  view.take(at(1ms, stream_narrowed{vm_id{100}, epoch{1}, node_id{"n2"}, 4, 1}));
+  view.take(at(2ms, stream_narrowed{vm_id{101}, epoch{1}, node_id{"n2"}, 4, 1}));
+  view.take(at(3ms, stream_narrowed{vm_id{102}, epoch{1}, node_id{"n3"}, 4, 2}));
+  view.end();
+  std::fclose(memory);
+  CHECK(
+    std::string(text, size) ==
+    "n2 cannot do 4 channels: memory goes in one stream (VM 100 and what follows)\n"
+    "n3 cannot do 4 channels: memory goes in 2 channels (VM 102 and what follows)\n");
+  std::free(text);
+}
+
 TEST_CASE("the plain view prints one line for each VM that has ended", "[progress]") {
   char* text = nullptr;
   std::size_t size = 0;
