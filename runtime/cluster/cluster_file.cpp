@@ -148,6 +148,7 @@ void read_programs(
   file.accel = read_word(root, "accel", file.accel, {"auto", "tcg", "kvm"});
   const auto stream = read_word(root, "stream", "tls", {"tls", "plain"});
   file.stream = stream_kind_from_string(stream).value_or(stream_kind::tls);
+  file.channels = read_number(root, "channels", file.channels, 1, stream_channels_max);
   if (root.look("agent"))
     file.agent = read_path(root, "agent", directory);
   file.qemu = root.optional("qemu", file.qemu);

@@ -61,6 +61,7 @@ struct cluster_file {
   std::map<std::string, cluster_storage> storages;
   std::string accel = "auto"; ///< auto, tcg, kvm
   stream_kind stream = stream_kind::tls;
+  std::uint32_t channels = 1; ///< of a memory stream, where both nodes can
   /// drover-agent of process links; empty = beside the running program.
   std::filesystem::path agent;
   link_kind link = link_kind::process;     ///< of nodes that say nothing else

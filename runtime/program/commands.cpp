@@ -192,6 +192,7 @@ int carry_out(const options& o, const migrate_options& c) {
   interrupts signals;
   auto w = open_workplace(o, fleet_access::control, {}, [&c](cluster_file& cluster) {
     cluster.stream = c.stream.value_or(cluster.stream);
+    cluster.channels = c.channels.value_or(cluster.channels);
   });
   if (!w)
     return complain(w.error());
@@ -212,6 +213,7 @@ int carry_out(const options& o, const evacuate_options& c) {
   auto w = open_workplace(o, access, c.metrics, [&c](cluster_file& cluster) {
     limit(cluster, c.streams_max, c.prepare_max);
     cluster.stream = c.stream.value_or(cluster.stream);
+    cluster.channels = c.channels.value_or(cluster.channels);
   });
   if (!w)
     return complain(w.error());

@@ -19,6 +19,7 @@ struct raw_options {
   std::uint32_t vm = 0;
   std::string how;
   std::string stream;
+  std::uint32_t channels = 0;
   std::uint32_t streams_max = 0;
   std::uint32_t prepare_max = 0;
   bool dry_run = false;
@@ -79,6 +80,14 @@ void add_stream(CLI::App* app, std::string& raw) {
     ->type_name("KIND");
 }
 
+void add_channels(CLI::App* app, std::uint32_t& raw) {
+  app
+    ->add_option(
+      "--channels", raw, "of each memory stream, where both nodes can (default: the file's, or 1)")
+    ->check(CLI::Range(1U, stream_channels_max))
+    ->type_name("N");
+}
+
 void add_globals(CLI::App& app, raw_options& raw) {
   app.add_option("--cluster", raw.cluster_file, "the cluster file")->type_name("FILE");
   app.add_option("-o,--output", raw.out, "table or json")
@@ -119,11 +128,13 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.migrate->add_option("NODE", raw.node, "where to")->required();
   add_policy(c.migrate, raw);
   add_stream(c.migrate, raw.stream);
+  add_channels(c.migrate, raw.channels);
   c.evacuate = app.add_subcommand("evacuate", "move every running VM off a node");
   c.evacuate->add_option("NODE", raw.node, "the node to empty")->required();
   add_to(c.evacuate, raw);
   add_policy(c.evacuate, raw);
   add_stream(c.evacuate, raw.stream);
+  add_channels(c.evacuate, raw.channels);
   c.evacuate->add_option("--max-streams", raw.streams_max, "memory streams per node at a time")
     ->check(CLI::Range(1U, permits_max));
   c.evacuate->add_option("--max-prepare", raw.prepare_max, "migrations under way at a time")
@@ -133,6 +144,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.run = app.add_subcommand("run", "play a scenario, or a folder of them, and judge it");
   add_run_flags(*c.run, raw.play);
   add_stream(c.run, raw.play.stream);
+  add_channels(c.run, raw.play.channels);
   add_node_commands(app, raw, c);
   c.version = app.add_subcommand("version", "print the version");
   return c;
@@ -176,7 +188,8 @@ options options_of(const raw_options& raw, const commands& c) {
   else if (c.plan->parsed())
     o.command = plan_options{*node, nodes_of(raw.to)};
   else if (c.migrate->parsed())
-    o.command = migrate_options{vm_id{raw.vm}, *node, how.value_or(policy::ticket), stream};
+    o.command = migrate_options{
+      vm_id{raw.vm}, *node, how.value_or(policy::ticket), stream, optional_of(raw.channels)};
   else if (c.evacuate->parsed())
     o.command = evacuate_options{
       *node,
@@ -186,7 +199,8 @@ options options_of(const raw_options& raw, const commands& c) {
       optional_of(raw.prepare_max),
       raw.dry_run,
       raw.metrics,
-      stream};
+      stream,
+      optional_of(raw.channels)};
   else if (c.run->parsed())
     o.command = run_options_of(raw.play);
   else if (c.node_trust->parsed())

@@ -43,7 +43,8 @@ struct migrate_options {
   vm_id vm;
   node_id to;
   policy how = policy::ticket;
-  std::optional<stream_kind> stream; ///< nullopt = as the cluster file says
+  std::optional<stream_kind> stream;     ///< nullopt = as the cluster file says
+  std::optional<std::uint32_t> channels; ///< the same
 };
 
 struct evacuate_options {
@@ -55,6 +56,7 @@ struct evacuate_options {
   bool dry_run = false;
   std::string metrics; ///< HOST:PORT, empty = none
   std::optional<stream_kind> stream;
+  std::optional<std::uint32_t> channels;
 };
 
 /// Play with every policy, at several lags of the store, and compare.
@@ -77,6 +79,7 @@ struct run_options {
   bool bless = false;                ///< write the golden traces instead of comparing with them
   std::string report;                ///< directory for results, comparison and traces; empty = none
   std::optional<stream_kind> stream; ///< nullopt = as the scenarios say
+  std::optional<std::uint32_t> channels;
 
   std::optional<policy> one_policy() const {
     const auto* one = how ? std::get_if<policy>(&*how) : nullptr;

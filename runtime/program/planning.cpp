@@ -31,6 +31,7 @@ result<plan> plan_of(const cluster_file& cluster, const survey& seen, const depa
   request.targets = {what.targets.begin(), what.targets.end()};
   request.how = what.how;
   request.kind = cluster.stream;
+  request.channels = cluster.channels;
   for (const auto& e : list->second.vms)
     if (!what.only || e.vm == *what.only)
       request.vms.push_back(e);
@@ -48,6 +49,7 @@ evacuation_order order_of(
     m.target = s.target;
     m.how = p.how;
     m.kind = p.kind;
+    m.channels = p.channels;
     m.controller = controller;
     m.memory_bytes = s.bytes;
     order.migrations.push_back(std::move(m));

@@ -130,6 +130,8 @@ run_options run_options_of(const run_flags& raw) {
   o.bless = raw.bless;
   o.report = raw.report;
   o.stream = stream_kind_from_string(raw.stream);
+  if (raw.channels > 0)
+    o.channels = raw.channels;
   return o;
 }
 

@@ -23,6 +23,7 @@ struct run_flags {
   std::string keep;
   std::string metrics;
   std::string stream;
+  std::uint32_t channels = 0;
 };
 
 void add_run_flags(CLI::App& app, run_flags& raw);

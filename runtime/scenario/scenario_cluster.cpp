@@ -56,6 +56,7 @@ void read_stream(wire::object_reader& cluster, scenario_file& scenario) {
     mark_sim_only(scenario, from, "bandwidth_mb");
   scenario.stream = stream_kind_from_string(read_word(from, "kind", "tls", {"tls", "plain"}))
                       .value_or(stream_kind::tls);
+  scenario.channels = read_number(from, "channels", scenario.channels, 1, stream_channels_max);
   scenario.stream_bandwidth_mb =
     read_number(from, "bandwidth_mb", scenario.stream_bandwidth_mb, 1, bandwidth_mb_max);
   from.refuse_unknown();

@@ -43,6 +43,7 @@ result<by_world> read_all(const run_options& c) {
         errc::invalid, path.string() + ": it is played in the simulated world, which has no " +
                          (c.keep.empty() ? "--metrics" : "--keep"));
     scenario->stream = c.stream.value_or(scenario->stream);
+    scenario->channels = c.channels.value_or(scenario->channels);
     (world == world_kind::sim ? all.sim : all.local).push_back(std::move(*scenario));
   }
   return all;

@@ -104,6 +104,7 @@ struct scenario_file {
   /// Of each node's memory streams together; simulated world only.
   std::uint32_t stream_bandwidth_mb = 1000;
   stream_kind stream = stream_kind::tls;
+  std::uint32_t channels = 1;
   std::set<world_kind> worlds; ///< in which it can be played; never empty
   /// Path of the first field that only the simulated world knows; empty = there is none.
   std::string sim_only;

@@ -128,6 +128,7 @@ cluster_file local_cluster(const scenario_file& scenario, const std::filesystem:
   cluster.limits = scenario.limits;
   cluster.accel = scenario.accel;
   cluster.stream = scenario.stream;
+  cluster.channels = scenario.channels;
   cluster.storages.emplace("disks", cluster_storage{room / "disks", true});
   for (const auto& [name, of] : scenario.nodes) {
     cluster_node node;

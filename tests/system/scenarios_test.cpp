@@ -158,6 +158,17 @@ TEST_CASE("a stream may wait long for its turn on a slow uplink", "[system]") {
     CHECK(m.at("bytes").get<std::uint64_t>() > 8'000'000);
 }
 
+TEST_CASE("memory goes by several channels where they are asked for", "[system]") {
+  const temporary_directory directory;
+  const auto trace = (directory.path() / "trace").string();
+  const auto p = play("channels", {"--trace", trace});
+  CHECK(p.exit_code == 0);
+  CHECK(p.result.at("moved") == 4);
+  CHECK(p.result.at("beats").at("lost") == 0);
+  for (const auto& line : lines_of(trace))
+    CHECK(line.at("event") != "stream_narrowed");
+}
+
 TEST_CASE("a hundred VMs asked at once all move", "[system]") {
   const auto p = play("hundred");
   CHECK(p.exit_code == 0);

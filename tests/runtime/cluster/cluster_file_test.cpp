@@ -105,12 +105,14 @@ TEST_CASE("streams are encrypted unless the cluster file says plain, and a node 
   const auto usual = parse(whole);
   REQUIRE(usual.has_value());
   CHECK(usual->stream == stream_kind::tls);
+  CHECK(usual->channels == 1);
   CHECK(usual->nodes.at(node_id{"n1"}).bandwidth_mib_s == 0);
   const auto file = parse(R"({
-    "name": "a", "store": {"path": "s"}, "stream": "plain",
+    "name": "a", "store": {"path": "s"}, "stream": "plain", "channels": 4,
     "nodes": {"n": {"run_dir": "r", "memory": "1G", "bandwidth_mib_s": 100}}})");
   REQUIRE(file.has_value());
   CHECK(file->stream == stream_kind::plain);
+  CHECK(file->channels == 4);
   CHECK(file->nodes.at(node_id{"n"}).bandwidth_mib_s == 100);
 }
 
@@ -210,8 +212,8 @@ TEST_CASE("every fault of a cluster file is told with file, path and what would 
     {"/accel", "\"hvf\"", "lab.json: /accel: expected one of auto, tcg, kvm, found \"hvf\""},
     {"/qemu", "\"\"", "lab.json: /qemu: expected a path"},
     {"/agnet", "\"x\"",
-     "lab.json: /agnet: unknown field; known here: accel, agent, limits, link, name, nodes, "
-     "qemu, ssh, storages, store, stream"},
+     "lab.json: /agnet: unknown field; known here: accel, agent, channels, limits, link, "
+     "name, nodes, qemu, ssh, storages, store, stream"},
   };
   for (const auto& f : faults) {
     INFO(f.pointer << " = " << f.value);

@@ -24,7 +24,8 @@ T command_of(std::vector<const char*> words) {
 TEST_CASE("evacuate takes its flags before and after the node", "[options]") {
   const auto e = command_of<evacuate_options>(
     {"--cluster", "c.json", "evacuate", "n1", "--to", "n2", "--to", "n3", "--policy", "claim",
-     "--max-streams", "4", "--max-prepare", "16", "--dry-run", "--stream", "plain"});
+     "--max-streams", "4", "--max-prepare", "16", "--dry-run", "--stream", "plain", "--channels",
+     "4"});
   CHECK(e.node == node_id{"n1"});
   CHECK(e.to == std::vector<node_id>{node_id{"n2"}, node_id{"n3"}});
   CHECK(e.how == policy::claim);
@@ -32,6 +33,7 @@ TEST_CASE("evacuate takes its flags before and after the node", "[options]") {
   CHECK(e.prepare_max == 16U);
   CHECK(e.dry_run);
   CHECK(e.stream == stream_kind::plain);
+  CHECK(e.channels == 4U);
 }
 
 TEST_CASE("global flags may stand after the command", "[options]") {
@@ -52,6 +54,11 @@ TEST_CASE("the other commands are read", "[options]") {
   CHECK_FALSE(command_of<vm_list_options>({"--cluster", "c", "vm", "list"}).node);
   CHECK(command_of<plan_options>({"--cluster", "c", "plan", "n1"}).to.empty());
   CHECK(command_of<run_options>({"run", "s.json", "--keep", "d"}).keep == "d");
+  CHECK_FALSE(command_of<run_options>({"run", "s.json"}).channels);
+  CHECK(command_of<run_options>({"run", "s.json", "--channels", "2"}).channels == 2U);
+  const auto migrate =
+    command_of<migrate_options>({"--cluster", "c", "migrate", "105", "n2", "--channels", "16"});
+  CHECK(migrate.channels == 16U);
   const auto trust = command_of<node_trust_options>({"--cluster", "c", "node", "trust", "n1"});
   CHECK(trust.node == node_id{"n1"});
   CHECK_FALSE(trust.yes);

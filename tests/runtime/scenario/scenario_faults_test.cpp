@@ -154,6 +154,8 @@ const std::vector<fault> sim_faults{
   {"/cluster/store/lock_expiry_ms", "0",
    "/cluster/store/lock_expiry_ms: expected a whole number from 1 to 86400000, found 0"},
   {"/cluster/link/speed", "1", "/cluster/link/speed: unknown field; known here: latency"},
+  {"/cluster/stream/channels", "17",
+   "/cluster/stream/channels: expected a whole number from 1 to 16, found 17"},
   {"/cluster/stream/bandwidth_mb", "0",
    "/cluster/stream/bandwidth_mb: expected a whole number from 1 to 1000000, found 0"},
   {"/cluster/nodes/n1/store_lag", "\"2days\"",
