@@ -132,6 +132,14 @@ using evacuation_handle = iface<
   caf::result<evacuation_report>(run_evacuation), caf::result<void>(cancel_evacuation),
   caf::result<void>(migration_finished)>;
 
+// -- pulse: how busy the others are --------------------------------------------------------------
+
+/// From the pulse to itself.
+struct feel_pulse {};
+struct end_pulse {};
+
+using pulse_handle = iface<caf::result<void>(feel_pulse), caf::result<void>(end_pulse)>;
+
 } // namespace drover
 
 // These travel inside one process only, so they need no serialized form.
@@ -152,6 +160,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::run_evacuation)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::evacuation_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::cancel_evacuation)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::migration_finished)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::feel_pulse)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::end_pulse)
 
 CAF_BEGIN_TYPE_ID_BLOCK(drover_actors, drover::lock_type_ids_end)
 CAF_ADD_TYPE_ID(drover_actors, (drover::begin_migration))
@@ -171,4 +181,6 @@ CAF_ADD_TYPE_ID(drover_actors, (drover::run_evacuation))
 CAF_ADD_TYPE_ID(drover_actors, (drover::evacuation_report))
 CAF_ADD_TYPE_ID(drover_actors, (drover::cancel_evacuation))
 CAF_ADD_TYPE_ID(drover_actors, (drover::migration_finished))
+CAF_ADD_TYPE_ID(drover_actors, (drover::feel_pulse))
+CAF_ADD_TYPE_ID(drover_actors, (drover::end_pulse))
 CAF_END_TYPE_ID_BLOCK(drover_actors)

@@ -1,6 +1,7 @@
 // Every series that drover exposes, in one place. Rule: names, labels and buckets are written here
 // and nowhere else; label values are bounded sets (node, phase, result), never a VM. The table in
-// metrics/README.md is compared with this one by tests/metrics.
+// metrics/README.md is compared with this one by tests/metrics. Entries: catalogue_migrations.cpp
+// and catalogue_nodes.cpp, in the order of `series_id`.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +20,38 @@ std::string_view to_string(series_kind kind);
 enum class series_id : std::uint8_t {
   migrations_total,
   migrations_in_flight,
+  migration_phase_seconds,
+  migration_seconds,
   migration_pause_seconds,
+  pause_budget_exceeded_total,
+  claim_latency_seconds,
+  races_total,
+  vms_needing_operator,
   lock_wait_seconds,
   permit_wait_seconds,
+  permits_used,
+  permits_limit,
+  permits_waiting,
   node_vms,
+  evacuation_state,
   evacuation_remaining_vms,
   evacuation_remaining_bytes,
+  evacuation_eta_seconds,
+  evacuation_last_success_timestamp_seconds,
   transferred_bytes_total,
   retries_total,
   links_up,
+  link_losses_total,
+  command_seconds,
+  command_failures_total,
+  ownership_conflicts_total,
   store_operations_total,
+  store_operation_failures_total,
   store_operation_seconds,
   store_barrier_wait_seconds,
+  mailbox_wait_seconds,
+  timer_lateness_seconds,
+  start_timestamp_seconds,
   build_info,
 };
 

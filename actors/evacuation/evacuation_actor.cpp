@@ -58,6 +58,8 @@ private:
       around_.note(evacuation_started{
         *order_.cordon, static_cast<std::uint32_t>(order_.migrations.size()), bytes});
     for (const auto& m : order_.migrations)
+      around_.note(migration_planned{m.vm, m.source, m.target, m.how, m.memory_bytes});
+    for (const auto& m : order_.migrations)
       entries_.push_back({spawn_one(m), std::nullopt});
     for (const auto& e : entries_)
       self_->send(e.who, begin_migration{});

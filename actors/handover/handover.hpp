@@ -256,6 +256,8 @@ private:
   void mark(std::string_view what, const node_id& node, std::optional<wall_time> at);
   void end_with(verdict end, std::string reason);
   migration_figures figures() const;
+  /// Absent before the source has told it.
+  std::optional<double> budget_s() const;
   wire::request_body body_of(step what) const;
   side side_of(step what) const;
   milliseconds deadline_of(step what) const;

@@ -66,7 +66,7 @@ void handover::stay_or_retry() {
   ++attempts_;
   if (!reason_is_passing_ || cancel_reason_ || attempts_ >= order_.attempts_max)
     return end_with(verdict::stayed, cancel_reason_.value_or(reason_));
-  out_.push_back(note{retried{order_.target, "receive", reason_}});
+  out_.push_back(note{retried{order_.target, "receive", reason_, "step_failed"}});
   reason_.clear();
   reason_is_passing_ = false;
   ticket_.reset();

@@ -177,6 +177,7 @@ void handover::end_with(verdict end, std::string reason) {
     r.figures.handover_s,
     r.total_s,
     r.figures.bytes};
+  note_of_end.budget_s = budget_s();
   if (r.figures.pause_error_s > 0)
     note_of_end.pause_error_s = r.figures.pause_error_s;
   if (!r.figures.pause_unknown.empty())
@@ -184,6 +185,12 @@ void handover::end_with(verdict end, std::string reason) {
   out_.push_back(note{std::move(note_of_end)});
   out_.push_back(give_back{permit_set::prepare});
   out_.push_back(finish{std::move(r)});
+}
+
+std::optional<double> handover::budget_s() const {
+  if (!source_)
+    return std::nullopt;
+  return drover::seconds(milliseconds{ladder_.budget_ms()});
 }
 
 migration_figures handover::figures() const {

@@ -32,15 +32,21 @@ public:
   }
 
 private:
-  using promise = caf::typed_response_promise<node_answer>;
+  /// A call that was not answered.
+  struct pending {
+    caf::typed_response_promise<node_answer> promise;
+    const char* method;
+    mono_time since;
+  };
 
   mono_time now() const { return actor_now(*self_); }
 
   caf::result<node_answer> call(node_call m) {
     auto answer = self_->make_response_promise<node_answer>();
+    const auto* method = std::visit([](const auto& body) { return body.method; }, m.body);
     auto called = session_.call(std::move(m.body), now() + m.deadline, now());
     // The answer may already be among the commands, so the promise is kept first.
-    promises_.emplace(called.id, answer);
+    pending_.emplace(called.id, pending{answer, method, now()});
     carry_out(std::move(called.todo));
     return answer;
   }
@@ -64,12 +70,16 @@ private:
   void carry_out(session::close_link&) { way_->close(); }
 
   void carry_out(session::answer& c) {
-    auto kept = promises_.find(c.id);
-    if (kept == promises_.end())
+    auto kept = pending_.find(c.id);
+    if (kept == pending_.end())
       return;
-    auto answer = std::move(kept->second);
-    promises_.erase(kept);
-    answer.deliver(node_answer{std::move(c.body), std::move(c.clock), c.link});
+    auto call = std::move(kept->second);
+    pending_.erase(kept);
+    const auto outcome = c.body ? std::string{"ok"} : std::string{to_string(c.body.error().code)};
+    call.promise.deliver(node_answer{std::move(c.body), std::move(c.clock), c.link});
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now() - call.since);
+    around_.note(
+      node_answered{node_, call.method, outcome, static_cast<std::uint64_t>(took.count())});
   }
 
   void carry_out(session::notice_came& c) {
@@ -94,7 +104,7 @@ private:
   }
 
   void carry_out(session::asked_again& c) {
-    around_.note(retried{node_, std::move(c.method), "the link was lost"});
+    around_.note(retried{node_, std::move(c.method), "the link was lost", "link_lost"});
   }
 
   void carry_out(session::dropped& c) {
@@ -112,7 +122,7 @@ private:
   node_session session_;
   link_ptr way_;
   surroundings around_;
-  std::map<request_id, promise> promises_;
+  std::map<request_id, pending> pending_;
   std::map<vm_id, migration_handle> followers_;
   std::uint32_t wake_generation_ = 0;
 };

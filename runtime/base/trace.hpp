@@ -77,6 +77,21 @@ struct evacuation_ended {
   }
 };
 
+/// A VM is to move: told of every VM of a job before the first one begins.
+struct migration_planned {
+  static constexpr const char* name = "migration_planned";
+  vm_id vm;
+  node_id source;
+  node_id target;
+  policy how = policy::ticket;
+  std::uint64_t memory_bytes = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("source", s.source), f("target", s.target), f("how", s.how);
+    f("memory_bytes", s.memory_bytes);
+  }
+};
+
 struct phase_changed {
   static constexpr const char* name = "phase_changed";
   vm_id vm;
@@ -191,13 +206,54 @@ struct migration_ended {
   std::uint64_t bytes = 0;
   std::optional<double> pause_error_s{};      ///< at most; between two hosts
   std::optional<std::string> pause_unknown{}; ///< why there is no pause although the VM moved
+  std::optional<double> budget_s{}; ///< the VM's downtime budget; absent before it was read
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("vm", s.vm), f("number", s.number), f("source", s.source), f("target", s.target);
     f("result", s.result), f("reason", s.reason), f("how", s.how), f("pause_s", s.pause_s);
     f("blackout_s", s.blackout_s), f("handover_s", s.handover_s), f("total_s", s.total_s);
     f("bytes", s.bytes), f("pause_error_s", s.pause_error_s);
-    f("pause_unknown", s.pause_unknown);
+    f("pause_unknown", s.pause_unknown), f("budget_s", s.budget_s);
+  }
+};
+
+/// A request to a node's agent has got its one answer: the agent's, or the reason why none came.
+struct node_answered {
+  static constexpr const char* name = "node_answered";
+  node_id node;
+  std::string method;
+  std::string outcome; ///< ok, or the error's code
+  std::uint64_t took_us = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("node", s.node), f("method", s.method), f("outcome", s.outcome), f("took_us", s.took_us);
+  }
+};
+
+/// How much of one kind of permit is held now; looked at once a second.
+struct permits_counted {
+  static constexpr const char* name = "permits_counted";
+  std::string scope; ///< cluster, outbound, inbound, stream, window
+  node_id node;      ///< empty for what the whole cluster shares
+  std::uint32_t used = 0;
+  std::uint32_t limit = 0;
+  std::uint32_t waiting = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("scope", s.scope), f("node", s.node), f("used", s.used), f("limit", s.limit);
+    f("waiting", s.waiting);
+  }
+};
+
+/// How busy the actors are: how late a timer came, and how long a question stood in a mailbox.
+struct actors_sampled {
+  static constexpr const char* name = "actors_sampled";
+  std::string actor; ///< who was asked
+  std::uint64_t timer_late_us = 0;
+  std::uint64_t mailbox_us = 0;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("actor", s.actor), f("timer_late_us", s.timer_late_us), f("mailbox_us", s.mailbox_us);
   }
 };
 
@@ -206,10 +262,11 @@ struct retried {
   static constexpr const char* name = "retried";
   node_id node;
   std::string method;
-  std::string reason;
+  std::string reason;  ///< for people
+  std::string cause{}; ///< link_lost, step_failed
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
-    f("node", s.node), f("method", s.method), f("reason", s.reason);
+    f("node", s.node), f("method", s.method), f("reason", s.reason), f("cause", s.cause);
   }
 };
 
@@ -281,7 +338,7 @@ struct trace_event {
     store_operation, link_changed, evacuation_started, evacuation_ended, phase_changed,
     permits_granted, barrier_passed, stream_moved, pause_mark, migration_ended, retried,
     scenario_acted, remark, node_listed, message_carried, machine_changed, view_changed, race_met,
-    stream_narrowed>
+    stream_narrowed, migration_planned, node_answered, permits_counted, actors_sampled>
     body;
 };
 

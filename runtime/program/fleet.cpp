@@ -1,5 +1,6 @@
 #include "runtime/program/fleet.hpp"
 
+#include "actors/pulse_actor.hpp"
 #include "runtime/program/node_links.hpp"
 
 #include <array>
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::minutes run_max{30 * 24 * 60};
 constexpr auto answer_grace = 5s;
 constexpr auto leave_wait = 10s;
+constexpr auto pulse_interval = 1s;
 
 std::string controller_name() {
   std::array<char, 256> host{};
@@ -37,6 +39,7 @@ struct fleet::parts {
   surroundings around;
   std::string controller;
   actor_tree tree;
+  std::optional<pulse_handle> pulse;
 
   std::mutex mutex;
   std::set<evacuation_handle> jobs; ///< that a `run` waits for
@@ -75,12 +78,16 @@ result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_se
     tree.nodes[id] = {
       p->links.at(id), node.limits.prepare, node.limits.inbound, node.limits.streams};
   p->tree = spawn_actor_tree(p->system, tree);
+  if (settings.pulse == pulse_choice::felt)
+    p->pulse = spawn_pulse(p->system, p->tree.locks, p->around, pulse_interval);
   return std::unique_ptr<fleet>{new fleet{std::move(p)}};
 }
 
 fleet::fleet(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
 
 fleet::~fleet() {
+  if (parts_->pulse)
+    caf::anon_send(*parts_->pulse, end_pulse{});
   {
     caf::scoped_actor self{parts_->system};
     for (auto& [node, owner] : parts_->tree.owners) {

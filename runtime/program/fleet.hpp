@@ -20,11 +20,15 @@
 
 namespace drover {
 
+enum class pulse_choice : std::uint8_t { none, felt };
+
 struct fleet_settings {
   fleet_access access = fleet_access::control;
   std::shared_ptr<trace_sink> trace;
   /// Where the agents' standard error goes: `<dir>/<node>.agent.log`; empty = this program's.
   std::filesystem::path agent_log_dir;
+  /// Note once a second how busy the actors are and how many permits are held.
+  pulse_choice pulse = pulse_choice::none;
 };
 
 class fleet {

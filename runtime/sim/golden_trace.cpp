@@ -67,7 +67,9 @@ constexpr bool is_told =
   !std::is_same_v<Event, pause_mark> && !std::is_same_v<Event, stream_moved> &&
   !std::is_same_v<Event, barrier_passed> && !std::is_same_v<Event, permits_granted> &&
   !std::is_same_v<Event, evacuation_started> && !std::is_same_v<Event, evacuation_ended> &&
-  !std::is_same_v<Event, node_listed>;
+  !std::is_same_v<Event, node_listed> && !std::is_same_v<Event, migration_planned> &&
+  !std::is_same_v<Event, node_answered> && !std::is_same_v<Event, permits_counted> &&
+  !std::is_same_v<Event, actors_sampled>;
 
 } // namespace
 

@@ -76,16 +76,18 @@ TEST_CASE("a broken metrics address is refused with the reason", "[metrics]") {
 
 TEST_CASE("the exposer serves what the recorder counted", "[metrics]") {
   auto registry = std::make_shared<prometheus::Registry>();
-  metrics_recorder recorder{registry};
+  metrics_recorder recorder{registry, wall_time{}};
   const auto server = metrics_exposer::open("localhost:0", registry);
   REQUIRE(server);
   REQUIRE((*server)->port() != 0);
   CHECK((*server)->address() == "127.0.0.1:" + std::to_string((*server)->port()));
-  recorder.take(samples::at(0, retried{node_id{"a"}, "receive", ""}));
+  recorder.take(samples::at(0, retried{node_id{"a"}, "receive", "", "step_failed"}));
   const auto page = scrape((*server)->port());
   CHECK(page.find("200 OK") != std::string::npos);
   CHECK(page.find("drover_build_info") != std::string::npos);
-  CHECK(page.find(R"(drover_retries_total{method="receive"} 1)") != std::string::npos);
+  CHECK(
+    page.find(R"(drover_retries_total{cause="step_failed",method="receive"} 1)") !=
+    std::string::npos);
 }
 
 TEST_CASE("a busy port is an error, not an exception", "[metrics]") {

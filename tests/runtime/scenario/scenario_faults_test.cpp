@@ -129,7 +129,7 @@ const std::vector<fault> common_faults{
    "/expects: unknown field; known here: actions, cluster, compare_vms, deadline_s, expect, "
    "random, repeat_until_settled, seeds_max, vms, why, worlds"},
   {"/actions/2/when/event", "\"phase\"",
-   "/actions/2/when/event: no such event; there are barrier_passed, evacuation_ended, "},
+   "/actions/2/when/event: no such event; there are actors_sampled, barrier_passed, "},
 };
 
 const std::vector<fault> sim_faults{
