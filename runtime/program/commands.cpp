@@ -39,6 +39,7 @@ void print(const std::string& text) {
 /// What every command on a cluster begins with.
 struct workplace {
   cluster_file cluster;
+  std::shared_ptr<exposure> shown;
   std::unique_ptr<observers> watching;
   std::unique_ptr<fleet> nodes;
 
@@ -50,7 +51,7 @@ struct workplace {
 };
 
 result<workplace> open_workplace(
-  const options& o, fleet_access access, const std::string& metrics,
+  const options& o, fleet_access access, const exposure_options& wanted,
   const std::function<void(cluster_file&)>& adjust = {}) {
   workplace w;
   auto cluster = read_cluster_file(o.cluster_file);
@@ -59,11 +60,15 @@ result<workplace> open_workplace(
   w.cluster = std::move(*cluster);
   if (adjust)
     adjust(w.cluster);
-  auto watching = observers::open(o.trace_file, metrics, progress_style_of(stderr));
+  auto shown = exposure::open(wanted);
+  if (!shown)
+    return tl::unexpected(shown.error());
+  w.shown = std::move(*shown);
+  auto watching = observers::open(o.trace_file, w.shown, progress_style_of(stderr));
   if (!watching)
     return tl::unexpected(watching.error());
   w.watching = std::move(*watching);
-  auto nodes = fleet::open(w.cluster, {access, w.watching->trace(), {}});
+  auto nodes = fleet::open(w.cluster, {access, w.watching->trace(), {}, w.watching->pulse()});
   if (!nodes)
     return tl::unexpected(nodes.error());
   w.nodes = std::move(*nodes);
@@ -177,7 +182,11 @@ int move(
   w.nodes.reset(); // The last trace events come with the links' end.
   if (auto closed = w.watching->close(); !closed)
     complain(closed.error());
-  return show_result(o, result_of(p, report));
+  const int code = show_result(o, result_of(p, report));
+  if (w.shown)
+    if (auto closed = w.shown->close(signals); !closed)
+      complain(closed.error());
+  return code;
 }
 
 int carry_out(const options& o, const plan_options& c) {
@@ -190,7 +199,7 @@ int carry_out(const options& o, const plan_options& c) {
 
 int carry_out(const options& o, const migrate_options& c) {
   interrupts signals;
-  auto w = open_workplace(o, fleet_access::control, {}, [&c](cluster_file& cluster) {
+  auto w = open_workplace(o, fleet_access::control, c.shown, [&c](cluster_file& cluster) {
     cluster.stream = c.stream.value_or(cluster.stream);
     cluster.channels = c.channels.value_or(cluster.channels);
   });
@@ -210,7 +219,8 @@ int carry_out(const options& o, const migrate_options& c) {
 int carry_out(const options& o, const evacuate_options& c) {
   interrupts signals;
   const auto access = c.dry_run ? fleet_access::observe : fleet_access::control;
-  auto w = open_workplace(o, access, c.metrics, [&c](cluster_file& cluster) {
+  const auto wanted = c.dry_run ? exposure_options{} : c.shown;
+  auto w = open_workplace(o, access, wanted, [&c](cluster_file& cluster) {
     limit(cluster, c.streams_max, c.prepare_max);
     cluster.stream = c.stream.value_or(cluster.stream);
     cluster.channels = c.channels.value_or(cluster.channels);
@@ -222,8 +232,6 @@ int carry_out(const options& o, const evacuate_options& c) {
     return complain(p.error());
   if (c.dry_run)
     return show_plan(o, *p);
-  if (const auto url = w->watching->metrics_url(); !url.empty())
-    std::fprintf(stderr, "drover: metrics at %s\n", url.c_str());
   return move(o, *w, signals, *p, c.node);
 }
 

@@ -42,6 +42,11 @@ unsigned interrupts::count() const {
   return count_;
 }
 
+void interrupts::wait(nanoseconds at_most) {
+  std::unique_lock guard{mutex_};
+  came_.wait_for(guard, at_most, [this] { return count_ > 0; });
+}
+
 void interrupts::watch() {
   std::array<pollfd, 2> fds{{{signals_, POLLIN, 0}, {wake_, POLLIN, 0}}};
   while (poll(fds.data(), fds.size(), -1) >= 0 || errno == EINTR) {
@@ -52,6 +57,7 @@ void interrupts::watch() {
       continue;
     const std::lock_guard guard{mutex_};
     ++count_;
+    came_.notify_all();
     if (handler_)
       handler_(count_);
   }

@@ -2,6 +2,9 @@
 // Rule: made before any other thread, so that all threads inherit the blocked signals.
 #pragma once
 
+#include "runtime/base/time.hpp"
+
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -19,6 +22,8 @@ public:
   /// came before. An empty function ignores them.
   void on_signal(std::function<void(unsigned count)> handler);
   unsigned count() const;
+  /// Returns at the first signal, also one that came before, or after `at_most`.
+  void wait(nanoseconds at_most);
 
 private:
   void watch();
@@ -26,6 +31,7 @@ private:
   int signals_ = -1;
   int wake_ = -1;
   mutable std::mutex mutex_;
+  std::condition_variable came_;
   std::function<void(unsigned)> handler_;
   unsigned count_ = 0;
   std::thread watcher_;

@@ -1,11 +1,9 @@
 #include "runtime/program/observers.hpp"
 
-#include <prometheus/registry.h>
-
 namespace drover {
 
 result<std::unique_ptr<observers>> observers::open(
-  const std::string& trace_path, const std::string& metrics_address, progress_style style) {
+  const std::string& trace_path, const std::shared_ptr<exposure>& shown, progress_style style) {
   std::unique_ptr<observers> all{new observers};
   all->progress_ = std::make_shared<progress_view>(stderr, style);
   all->trace_->add(all->progress_);
@@ -16,20 +14,11 @@ result<std::unique_ptr<observers>> observers::open(
     all->file_ = *file;
     all->trace_->add(all->file_);
   }
-  if (!metrics_address.empty()) {
-    auto registry = std::make_shared<prometheus::Registry>();
-    all->recorder_ = std::make_shared<metrics_recorder>(registry);
-    auto exposer = metrics_exposer::open(metrics_address, registry);
-    if (!exposer)
-      return tl::unexpected(exposer.error());
-    all->exposer_ = std::move(*exposer);
-    all->trace_->add(all->recorder_);
+  if (shown) {
+    all->trace_->add(shown->sink());
+    all->exposes_ = true;
   }
   return all;
-}
-
-std::string observers::metrics_url() const {
-  return exposer_ ? "http://" + exposer_->address() + "/metrics" : std::string{};
 }
 
 result<done> observers::close() {

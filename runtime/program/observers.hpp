@@ -1,10 +1,10 @@
-// Everything that reads the trace of one command: file, metrics, progress. Rule: opened before
-// anything is touched, so that a bad path or address stops the command in time.
+// Everything that reads the trace of one run: file, exposure, progress. Rule: opened before
+// anything is touched, so that a bad path stops the command in time.
 #pragma once
 
-#include "metrics/exposer.hpp"
-#include "metrics/recorder.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/program/exposure.hpp"
+#include "runtime/program/fleet.hpp"
 #include "runtime/program/progress.hpp"
 #include "runtime/wire/trace_file.hpp"
 
@@ -15,14 +15,14 @@ namespace drover {
 
 class observers {
 public:
-  /// Empty `trace_path` or `metrics_address`: none of that.
+  /// Empty `trace_path`, null `shown`: none of that.
   static result<std::unique_ptr<observers>> open(
-    const std::string& trace_path, const std::string& metrics_address, progress_style style);
+    const std::string& trace_path, const std::shared_ptr<exposure>& shown, progress_style style);
 
   std::shared_ptr<trace_fan> trace() const { return trace_; }
   progress_view& progress() { return *progress_; }
-  /// "http://127.0.0.1:9187/metrics", empty when nothing is exposed.
-  std::string metrics_url() const;
+  /// Whoever looks from outside also wants to know how busy drover itself is.
+  pulse_choice pulse() const { return exposes_ ? pulse_choice::felt : pulse_choice::none; }
   /// Writes what is left; call it when the last event was taken.
   result<done> close();
 
@@ -32,8 +32,7 @@ private:
   std::shared_ptr<trace_fan> trace_ = std::make_shared<trace_fan>();
   std::shared_ptr<progress_view> progress_;
   std::shared_ptr<wire::trace_file> file_;
-  std::shared_ptr<metrics_recorder> recorder_;
-  std::unique_ptr<metrics_exposer> exposer_;
+  bool exposes_ = false;
 };
 
 } // namespace drover

@@ -23,7 +23,7 @@ struct raw_options {
   std::uint32_t streams_max = 0;
   std::uint32_t prepare_max = 0;
   bool dry_run = false;
-  std::string metrics;
+  exposure_flags shown;
   std::vector<std::string> nodes;
   bool yes = false;
   run_flags play;
@@ -129,6 +129,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   add_policy(c.migrate, raw);
   add_stream(c.migrate, raw.stream);
   add_channels(c.migrate, raw.channels);
+  add_exposure_flags(*c.migrate, raw.shown);
   c.evacuate = app.add_subcommand("evacuate", "move every running VM off a node");
   c.evacuate->add_option("NODE", raw.node, "the node to empty")->required();
   add_to(c.evacuate, raw);
@@ -140,7 +141,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.evacuate->add_option("--max-prepare", raw.prepare_max, "migrations under way at a time")
     ->check(CLI::Range(1U, permits_max));
   c.evacuate->add_flag("--dry-run", raw.dry_run, "print the plan and stop");
-  c.evacuate->add_option("--metrics", raw.metrics, "expose Prometheus metrics at HOST:PORT");
+  add_exposure_flags(*c.evacuate, raw.shown);
   c.run = app.add_subcommand("run", "play a scenario, or a folder of them, and judge it");
   add_run_flags(*c.run, raw.play);
   add_stream(c.run, raw.play.stream);
@@ -189,7 +190,12 @@ options options_of(const raw_options& raw, const commands& c) {
     o.command = plan_options{*node, nodes_of(raw.to)};
   else if (c.migrate->parsed())
     o.command = migrate_options{
-      vm_id{raw.vm}, *node, how.value_or(policy::ticket), stream, optional_of(raw.channels)};
+      vm_id{raw.vm},
+      *node,
+      how.value_or(policy::ticket),
+      exposure_options_of(raw.shown),
+      stream,
+      optional_of(raw.channels)};
   else if (c.evacuate->parsed())
     o.command = evacuate_options{
       *node,
@@ -198,7 +204,7 @@ options options_of(const raw_options& raw, const commands& c) {
       optional_of(raw.streams_max),
       optional_of(raw.prepare_max),
       raw.dry_run,
-      raw.metrics,
+      exposure_options_of(raw.shown),
       stream,
       optional_of(raw.channels)};
   else if (c.run->parsed())

@@ -8,6 +8,7 @@
 #include "runtime/base/time.hpp"
 #include "runtime/scenario/world_kind.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,17 @@
 namespace drover {
 
 enum class output_format : std::uint8_t { table, json };
+
+/// How long the metrics stay after a command's end, where nothing else is said: two looks of a
+/// Prometheus that looks every 15 s.
+inline constexpr nanoseconds linger_default = std::chrono::seconds{30};
+
+/// What others may see of a command while it runs.
+struct exposure_options {
+  std::string address; ///< HOST:PORT, empty = none
+  std::string file;    ///< for the textfile collector, empty = none
+  nanoseconds linger = linger_default;
+};
 
 struct status_options {
   std::optional<node_id> node;
@@ -43,6 +55,7 @@ struct migrate_options {
   vm_id vm;
   node_id to;
   policy how = policy::ticket;
+  exposure_options shown;
   std::optional<stream_kind> stream;     ///< nullopt = as the cluster file says
   std::optional<std::uint32_t> channels; ///< the same
 };
@@ -54,7 +67,7 @@ struct evacuate_options {
   std::optional<std::uint32_t> streams_max; ///< per node, both ways
   std::optional<std::uint32_t> prepare_max;
   bool dry_run = false;
-  std::string metrics; ///< HOST:PORT, empty = none
+  exposure_options shown;
   std::optional<stream_kind> stream;
   std::optional<std::uint32_t> channels;
 };
@@ -68,7 +81,7 @@ struct every_policy {
 struct run_options {
   std::string scenario; ///< a file, or a folder of them
   std::string keep;     ///< directory that is kept with everything of the run; empty = none
-  std::string metrics;
+  exposure_options shown;
   /// nullopt = as the scenarios say; the other alternatives take their place.
   std::optional<std::variant<policy, every_policy>> how;
   /// nullopt = the local one, but for scenarios that only the simulated one can play.

@@ -32,6 +32,14 @@ CLI::Validator lags_check() {
     "TIMES");
 }
 
+CLI::Validator time_check() {
+  return CLI::Validator(
+    [](const std::string& text) {
+      return parse_time_span(text) ? std::string{} : "'" + text + "' is not a time like 30s";
+    },
+    "TIME");
+}
+
 CLI::Validator policy_or_all() {
   return CLI::Validator(
     [](const std::string& text) {
@@ -56,6 +64,26 @@ std::string_view first_of_simulation(const run_flags& raw) {
 }
 
 } // namespace
+
+void add_exposure_flags(CLI::App& app, exposure_flags& raw) {
+  app.add_option("--metrics", raw.address, "expose Prometheus metrics at HOST:PORT")
+    ->type_name("HOST:PORT");
+  app
+    .add_option(
+      "--metrics-file", raw.file, "write the metrics there, for a textfile collector (*.prom)")
+    ->type_name("FILE");
+  app
+    .add_option(
+      "--metrics-linger", raw.linger, "how long --metrics stays after the end, like 30s or 0 (30s)")
+    ->check(time_check());
+}
+
+exposure_options exposure_options_of(const exposure_flags& raw) {
+  exposure_options o{raw.address, raw.file, linger_default};
+  if (const auto linger = parse_time_span(raw.linger))
+    o.linger = *linger;
+  return o;
+}
 
 void add_run_flags(CLI::App& app, run_flags& raw) {
   app.add_option("SCENARIO", raw.scenario, "the scenario file, or a folder of them")->required();
@@ -84,8 +112,7 @@ void add_run_flags(CLI::App& app, run_flags& raw) {
     ->type_name("DIR");
   app.add_option("--keep", raw.keep, "local world: keep logs, configs and the trace there")
     ->type_name("DIR");
-  app.add_option("--metrics", raw.metrics, "local world: Prometheus metrics at HOST:PORT")
-    ->type_name("HOST:PORT");
+  add_exposure_flags(app, raw.shown);
 }
 
 std::string objection_to(const run_flags& raw, const std::string& trace_file) {
@@ -95,8 +122,10 @@ std::string objection_to(const run_flags& raw, const std::string& trace_file) {
   const bool simulated = raw.world == "sim" || needs_simulation(raw);
   if (simulated && !raw.keep.empty())
     return "--keep belongs to the local world; the simulated one has --report and --trace";
-  if (simulated && !raw.metrics.empty())
-    return "--metrics belongs to the local world";
+  if (simulated && !raw.shown.address.empty())
+    return "--metrics belongs to the local world; the simulated one has --metrics-file";
+  if (several && !raw.shown.file.empty())
+    return "--metrics-file shows one run, or with --policy all each of them, but no --seeds";
   if (raw.bless && several)
     return "--bless writes the trace of one seed, not of --seeds";
   if (!trace_file.empty() && several)
@@ -115,7 +144,7 @@ run_options run_options_of(const run_flags& raw) {
   run_options o;
   o.scenario = raw.scenario;
   o.keep = raw.keep;
-  o.metrics = raw.metrics;
+  o.shown = exposure_options_of(raw.shown);
   if (raw.how == every)
     o.how = every_policy{lags_of(raw.lags).value_or(std::vector<nanoseconds>{})};
   else if (const auto one = policy_from_string(raw.how))

@@ -10,6 +10,16 @@
 
 namespace drover {
 
+/// What the commands that move VMs have in common.
+struct exposure_flags {
+  std::string address;
+  std::string file;
+  std::string linger;
+};
+
+void add_exposure_flags(CLI::App& app, exposure_flags& raw);
+exposure_options exposure_options_of(const exposure_flags& raw);
+
 struct run_flags {
   std::string scenario;
   std::string world;
@@ -21,7 +31,7 @@ struct run_flags {
   bool bless = false;
   std::string report;
   std::string keep;
-  std::string metrics;
+  exposure_flags shown;
   std::string stream;
   std::uint32_t channels = 0;
 };

@@ -24,6 +24,10 @@ public:
         return tl::unexpected(opened.error());
       report_ = std::move(*opened);
     }
+    auto shown = exposure::open(flags_.shown);
+    if (!shown)
+      return tl::unexpected(shown.error());
+    shown_ = std::move(*shown);
     several_ = scenarios.size() > 1 || flags_.comparison() != nullptr;
     std::vector<std::string> texts;
     int code = passed;
@@ -35,6 +39,9 @@ public:
       code = code == passed ? *one : scenarios.size() > 1 ? not_passed : code;
     }
     print(texts, scenarios.size());
+    if (shown_)
+      if (auto closed = shown_->close(signals_); !closed)
+        return tl::unexpected(closed.error());
     return code;
   }
 
@@ -46,6 +53,7 @@ private:
     for (const auto& text : texts)
       whole += (whole.empty() ? "" : list ? ",\n" : "\n") + text;
     std::fputs((list ? "[\n" + whole + "]\n" : whole).c_str(), stdout);
+    std::fflush(stdout); // Whoever reads it does not wait for the metrics to go.
   }
 
   result<int> play_once(const scenario_file& scenario, std::vector<std::string>& texts) {
@@ -82,12 +90,10 @@ private:
   }
 
   result<scenario_verdict> play(const scenario_file& scenario, const run_key& key) {
-    auto watching = observers::open(options_.trace_file, flags_.metrics, progress_style_of(stderr));
+    auto watching = observers::open(options_.trace_file, shown_, progress_style_of(stderr));
     if (!watching)
       return tl::unexpected(watching.error());
     std::fprintf(stderr, "%s: %s\n", to_string(key).c_str(), scenario.why.c_str());
-    if (const auto url = (*watching)->metrics_url(); !url.empty())
-      std::fprintf(stderr, "drover: metrics at %s\n", url.c_str());
     std::shared_ptr<wire::trace_file> trace;
     if (report_) {
       auto opened = wire::trace_file::open(report_->trace_path(key));
@@ -117,6 +123,7 @@ private:
   const options& options_;
   const run_options& flags_;
   interrupts signals_;
+  std::shared_ptr<exposure> shown_;
   std::optional<report_directory> report_;
   bool several_ = false;
 };

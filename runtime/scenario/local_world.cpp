@@ -49,7 +49,8 @@ local_world::local_world(const scenario_file& scenario, std::filesystem::path ke
 local_world::~local_world() { close(); }
 
 result<std::unique_ptr<local_world>> local_world::open(
-  const scenario_file& scenario, std::filesystem::path keep, std::shared_ptr<trace_sink> trace) {
+  const scenario_file& scenario, std::filesystem::path keep, std::shared_ptr<trace_sink> trace,
+  pulse_choice pulse) {
   adopt_orphans();
   std::unique_ptr<local_world> world{new local_world{scenario, std::move(keep)}};
   const auto room = make_room();
@@ -72,7 +73,7 @@ result<std::unique_ptr<local_world>> local_world::open(
     if (auto hosts = world->open_hosts(); !hosts)
       return tl::unexpected<error>(hosts.error());
   auto nodes =
-    fleet::open(world->cluster_, {fleet_access::control, std::move(trace), *room / "logs"});
+    fleet::open(world->cluster_, {fleet_access::control, std::move(trace), *room / "logs", pulse});
   if (!nodes)
     return tl::unexpected(nodes.error());
   world->nodes_ = std::move(*nodes);

@@ -22,7 +22,8 @@ class local_world {
 public:
   /// `keep`: where logs, configs and records are copied to at the end; empty = nowhere.
   static result<std::unique_ptr<local_world>> open(
-    const scenario_file& scenario, std::filesystem::path keep, std::shared_ptr<trace_sink> trace);
+    const scenario_file& scenario, std::filesystem::path keep, std::shared_ptr<trace_sink> trace,
+    pulse_choice pulse);
   ~local_world();
   local_world(const local_world&) = delete;
   local_world& operator=(const local_world&) = delete;

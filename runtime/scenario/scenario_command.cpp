@@ -38,7 +38,7 @@ result<by_world> read_all(const run_options& c) {
     const auto world = c.world.value_or(usual);
     if (const auto why_not = objection_to(*scenario, world); !why_not.empty())
       return fail(errc::invalid, why_not);
-    if (world == world_kind::sim && (!c.keep.empty() || !c.metrics.empty()))
+    if (world == world_kind::sim && (!c.keep.empty() || !c.shown.address.empty()))
       return fail(
         errc::invalid, path.string() + ": it is played in the simulated world, which has no " +
                          (c.keep.empty() ? "--metrics" : "--keep"));

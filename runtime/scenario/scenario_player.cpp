@@ -28,7 +28,7 @@ scenario_player::scenario_player(
 
 result<scenario_verdict> scenario_player::play(const std::filesystem::path& keep) {
   const auto until = monotonic_now() + std::chrono::seconds{scenario_.deadline_s};
-  auto world = local_world::open(scenario_, keep, watching_.trace());
+  auto world = local_world::open(scenario_, keep, watching_.trace(), watching_.pulse());
   if (!world)
     return tl::unexpected(world.error());
   world_ = std::move(*world);

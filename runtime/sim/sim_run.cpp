@@ -1,5 +1,6 @@
 #include "runtime/sim/sim_run.hpp"
 
+#include "runtime/program/exposure.hpp"
 #include "runtime/scenario/comparison.hpp"
 #include "runtime/scenario/report_directory.hpp"
 #include "runtime/scenario/verdict_text.hpp"
@@ -68,6 +69,10 @@ public:
         return tl::unexpected(opened.error());
       report_ = std::move(*opened);
     }
+    auto shown = exposure::open(flags_.shown);
+    if (!shown)
+      return tl::unexpected(shown.error());
+    shown_ = std::move(*shown);
     several_ = scenarios.size() > 1;
     int worst = 0;
     for (const auto& scenario : scenarios) {
@@ -76,6 +81,9 @@ public:
         return code;
       worst = std::max(worst, *code);
     }
+    if (shown_)
+      if (auto closed = shown_->close(); !closed)
+        return tl::unexpected(closed.error());
     return worst;
   }
 
@@ -98,6 +106,7 @@ private:
         const auto one = with_lag(with_policy(drawn(scenario, seed()), how), lag);
         sim_play_settings play;
         play.seed = seed();
+        play.trace = shown_ ? shown_->sink() : nullptr;
         const auto out = play_in_sim(one, play);
         return row_of(how, lag, one, out.played, out.wrong.size());
       });
@@ -172,6 +181,8 @@ private:
     auto lines = std::make_shared<golden_trace>(event_queue::beginning);
     if (shaped.expect.golden)
       sinks->add(lines);
+    if (shown_)
+      sinks->add(shown_->sink());
     std::vector<std::shared_ptr<ndjson_trace>> files;
     const run_key key{scenario.name, flags_.one_policy(), std::nullopt, seed()};
     if (!options_.trace_file.empty())
@@ -257,6 +268,7 @@ private:
 
   const options& options_;
   const run_options& flags_;
+  std::shared_ptr<exposure> shown_;
   std::optional<report_directory> report_;
   bool several_ = false;
 };

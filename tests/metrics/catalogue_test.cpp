@@ -1,24 +1,22 @@
 #include "metrics/catalogue.hpp"
 
+#include "actors/handover/handover.hpp"
 #include "metrics/recorder.hpp"
+#include "tests/metrics/promtool.hpp"
 #include "tests/metrics/samples.hpp"
 
 #include <catch2/catch.hpp>
 #include <prometheus/registry.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
 using namespace drover;
+using namespace drover::testing;
 
 namespace {
 
@@ -74,40 +72,6 @@ std::set<std::string> exposed_types(const std::string& text) {
   return types;
 }
 
-/// A file that goes away with the test.
-class temporary_file {
-public:
-  explicit temporary_file(const std::string& text) {
-    std::string name = std::filesystem::temp_directory_path() / "drover-metrics-XXXXXX";
-    const int fd = mkstemp(name.data());
-    REQUIRE(fd >= 0);
-    REQUIRE(write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-    close(fd);
-    path_ = name;
-  }
-  ~temporary_file() { std::filesystem::remove(path_); }
-  const std::string& path() const { return path_; }
-
-private:
-  std::string path_;
-};
-
-struct outcome {
-  int exit_code = -1;
-  std::string output;
-};
-
-outcome run(const std::string& command) {
-  outcome o;
-  auto* pipe = popen((command + " 2>&1").c_str(), "r");
-  REQUIRE(pipe);
-  std::array<char, 4096> buffer{};
-  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe))
-    o.output.append(buffer.data(), n);
-  o.exit_code = WEXITSTATUS(pclose(pipe));
-  return o;
-}
-
 } // namespace
 
 TEST_CASE("the table in metrics/README.md is the catalogue", "[metrics]") {
@@ -151,6 +115,23 @@ TEST_CASE("names, labels and buckets follow the rules of the catalogue", "[metri
     for (const auto& values : of.initial)
       CHECK(values.size() == of.labels.size());
   }
+}
+
+TEST_CASE("the phases of the catalogue are those of a migration", "[metrics]") {
+  std::vector<std::vector<std::string>> phases;
+  for (auto p = phase::waiting; p != phase::ended; p = static_cast<phase>(static_cast<int>(p) + 1))
+    phases.push_back({std::string{to_string(p)}});
+  CHECK(describe(series_id::migrations_in_flight).initial == phases);
+  CHECK(describe(series_id::migration_phase_seconds).initial == phases);
+}
+
+TEST_CASE("a pause has a bucket wherever people argue about one", "[metrics]") {
+  const std::vector<double> milliseconds{1,   2,   5,   10,  20,  30,  40,   50,   75,    100,
+                                         150, 200, 300, 500, 750, 900, 2000, 5000, 10000, 30000};
+  const auto& buckets = describe(series_id::migration_pause_seconds).buckets;
+  REQUIRE(buckets.size() == milliseconds.size());
+  for (std::size_t i = 0; i < buckets.size(); ++i)
+    CHECK(buckets[i] == Approx(milliseconds[i] / 1000));
 }
 
 TEST_CASE("promtool finds no fault with what is exposed", "[metrics]") {

@@ -1,11 +1,13 @@
 // The actors together, on scripted links: wiring, permits, deaths. Waiting is bounded by receives.
 #include "actors/actor_tree.hpp"
+#include "actors/pulse_actor.hpp"
 #include "tests/support/scripted_link.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <caf/scoped_actor.hpp>
 #include <catch2/catch.hpp>
+#include <set>
 
 using namespace drover;
 using namespace drover::testing;
@@ -211,4 +213,58 @@ TEST_CASE("a call to a node that never answers ends at its deadline", "[actors]"
       },
       [](const caf::error&) { FAIL("the owner did not answer"); });
   CHECK(answered);
+}
+
+TEST_CASE("a job tells every VM it is about to move before the first one begins", "[actors]") {
+  rig r;
+  r.run(r.order(3));
+  const auto planned = r.trace->all<migration_planned>();
+  REQUIRE(planned.size() == 3);
+  CHECK(planned[1].vm == vm_id{101});
+  CHECK(planned[1].source == node_id{"n1"});
+  CHECK(planned[1].target == node_id{"n3"});
+  CHECK(planned[1].memory_bytes == 1 << 21);
+  for (const auto& e : r.trace->all<migration_ended>())
+    CHECK(e.budget_s.has_value());
+}
+
+TEST_CASE("every answer of a node is told with its method, outcome and time", "[actors]") {
+  rig r{[](const wire::request& asked) -> std::optional<result<wire::reply_body>> {
+    if (std::holds_alternative<wire::list_vms>(asked.body))
+      return fail(errc::conflict, "somebody else");
+    return good_answer(asked, node_id{"n1"});
+  }};
+  r.self->request(r.tree.owners.at(node_id{"n1"}), patience, node_call{wire::list_vms{}, 5s})
+    .receive([](const node_answer&) {}, [](const caf::error&) { FAIL("no answer"); });
+  // The answer is told right after it was delivered; the next one comes behind it.
+  r.self->request(r.tree.owners.at(node_id{"n1"}), patience, node_call{wire::uncordon{}, 5s})
+    .receive([](const node_answer&) {}, [](const caf::error&) { FAIL("no answer"); });
+  const auto answered = r.trace->all<node_answered>();
+  REQUIRE_FALSE(answered.empty());
+  CHECK(answered[0].node == node_id{"n1"});
+  CHECK(answered[0].method == "list_vms");
+  CHECK(answered[0].outcome == "conflict");
+  CHECK(answered[0].took_us < 5'000'000);
+}
+
+TEST_CASE("the pulse tells each kind of permit and how long the lock manager took", "[actors]") {
+  rig r;
+  const auto pulse =
+    spawn_pulse(r.system, r.tree.locks, {r.trace, [] { return wall_time{}; }}, 20ms);
+  r.run(r.order(4));
+  const auto seen = [&r] { return r.trace->all<actors_sampled>().size(); };
+  // Questions to the lock manager pass the time between two beats.
+  for (int i = 0; i < 1'000'000 && seen() < 3; ++i)
+    r.usage();
+  r.self->send(pulse, end_pulse{});
+  REQUIRE(seen() >= 3);
+  CHECK(r.trace->all<actors_sampled>()[0].actor == "lock_manager");
+  std::set<std::string> scopes;
+  for (const auto& p : r.trace->all<permits_counted>()) {
+    scopes.insert(p.scope);
+    CHECK(p.limit > 0);
+    CHECK(p.used <= p.limit);
+    CHECK(p.node.value.empty() == (p.scope == "cluster" || p.scope == "window"));
+  }
+  CHECK(scopes == std::set<std::string>{"cluster", "inbound", "outbound", "stream", "window"});
 }

@@ -36,6 +36,29 @@ TEST_CASE("evacuate takes its flags before and after the node", "[options]") {
   CHECK(e.channels == 4U);
 }
 
+TEST_CASE("what others may see of a command is the same for all that move VMs", "[options]") {
+  const std::vector<const char*> flags{"--metrics", "127.0.0.1:9187",   "--metrics-file",
+                                       "d.prom",    "--metrics-linger", "5s"};
+  const auto with = [&flags](std::vector<const char*> words) {
+    words.insert(words.end(), flags.begin(), flags.end());
+    return words;
+  };
+  const auto check = [](const exposure_options& shown) {
+    CHECK(shown.address == "127.0.0.1:9187");
+    CHECK(shown.file == "d.prom");
+    CHECK(shown.linger == std::chrono::seconds{5});
+  };
+  check(command_of<evacuate_options>(with({"--cluster", "c", "evacuate", "n1"})).shown);
+  check(command_of<migrate_options>(with({"--cluster", "c", "migrate", "105", "n2"})).shown);
+  check(command_of<run_options>(with({"run", "s.json"})).shown);
+  const auto usual = command_of<run_options>({"run", "s.json"}).shown;
+  CHECK(usual.address.empty());
+  CHECK(usual.linger == linger_default);
+  CHECK(
+    command_of<run_options>({"run", "s.json", "--metrics-linger", "0"}).shown.linger ==
+    nanoseconds{0});
+}
+
 TEST_CASE("global flags may stand after the command", "[options]") {
   auto parsed = parse({"status", "n2", "--cluster", "c.json", "-o", "json", "--trace", "t"});
   REQUIRE(std::holds_alternative<options>(parsed));
@@ -86,6 +109,7 @@ TEST_CASE("what is wrong with the command line is said in one line", "[options]"
     {"--cluster", "c", "vm", "start", "abc"},
     {"--cluster", "c", "status", "-o", "yaml"},
     {"run"},
+    {"run", "s.json", "--metrics-linger", "long"},
     {"run", "s.json", "--world", "moon"},
     {"run", "s.json", "--policy", "every"},
     {"run", "s.json", "--policy", "all", "--lags", "soon"},
@@ -173,7 +197,10 @@ TEST_CASE("flags of a run that do not go together are told", "[options]") {
     {{"--world", "local", "--bless"}, "--bless belongs to the simulated world"},
     {{"--world", "sim", "--keep", "d"},
      "--keep belongs to the local world; the simulated one has --report and --trace"},
-    {{"--seeds", "5", "--metrics", "127.0.0.1:0"}, "--metrics belongs to the local world"},
+    {{"--seeds", "5", "--metrics", "127.0.0.1:0"},
+     "--metrics belongs to the local world; the simulated one has --metrics-file"},
+    {{"--seeds", "5", "--metrics-file", "a.prom"},
+     "--metrics-file shows one run, or with --policy all each of them, but no --seeds"},
     {{"--seeds", "5", "--bless"}, "--bless writes the trace of one seed, not of --seeds"},
     {{"--seeds", "5", "--trace", "t"},
      "--trace writes one run; with --seeds, --report writes one file for each"},
