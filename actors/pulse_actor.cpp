@@ -29,15 +29,26 @@ public:
     self_->send(handle{self_}, feel_pulse{});
     return {
       [this](feel_pulse) { feel(); },
-      [this](end_pulse) { self_->quit(); },
+      [this](end_pulse) {
+        ending_ = true;
+        feel();
+      },
     };
   }
 
 private:
+  /// What is seen last stays on show, so the end takes one more look: by then nothing is held.
+  void arm_or_end() {
+    if (ending_)
+      self_->quit();
+    else
+      arm();
+  }
+
   /// The next beat is armed when this one is over, so that a slow answer never piles questions up.
   void feel() {
     const auto asked = actor_now(*self_);
-    const auto late = asked - due_;
+    const auto late = ending_ ? nanoseconds{0} : asked - due_;
     self_->request(locks_, answer_wait, ask_lock_usage{})
       .then(
         [this, asked, late](const lock_usage& usage) {
@@ -45,9 +56,9 @@ private:
           around_.note(
             actors_sampled{"lock_manager", microseconds_of(late), microseconds_of(took)});
           note_permits(usage);
-          arm();
+          arm_or_end();
         },
-        [this](const caf::error&) { arm(); });
+        [this](const caf::error&) { arm_or_end(); });
   }
 
   void note_permits(const lock_usage& usage) const {
@@ -68,6 +79,7 @@ private:
   surroundings around_;
   nanoseconds interval_;
   mono_time due_;
+  bool ending_ = false;
 };
 
 } // namespace

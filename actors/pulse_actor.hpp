@@ -7,7 +7,7 @@
 
 namespace drover {
 
-/// Ends by `end_pulse`.
+/// Ends by `end_pulse`, after one more look.
 pulse_handle spawn_pulse(
   caf::actor_system& system, lock_manager_handle locks, surroundings around, nanoseconds interval);
 

@@ -40,7 +40,7 @@ enum class series_id : std::uint8_t {
   evacuation_last_success_timestamp_seconds,
   transferred_bytes_total,
   retries_total,
-  links_up,
+  link_state,
   link_losses_total,
   command_seconds,
   command_failures_total,

@@ -20,6 +20,7 @@ namespace {
 constexpr std::string_view set_with_lock = "prepare";
 constexpr std::array<const char*, 3> results{"moved", "stayed", "needs_operator"};
 constexpr std::array<const char*, 3> segments{"blackout", "handover", "total"};
+constexpr std::array<const char*, 3> link_states{"up", "down", "left"};
 constexpr std::array<const char*, 4> evacuation_states{
   "running", "all_moved", "some_stayed", "cancelled"};
 
@@ -122,10 +123,12 @@ void metrics_recorder::state::on(const link_changed& e) {
        {series_id::ownership_conflicts_total, series_id::store_operation_failures_total})
     book_.show(id, {e.node.value});
   auto& losses = book_.counter(series_id::link_losses_total, {e.node.value});
-  if (was_up && !is_up)
+  if (was_up && e.state == "down")
     losses.Increment();
   was_up = is_up;
-  book_.gauge(series_id::links_up, {e.node.value}).Set(is_up ? 1 : 0);
+  for (const std::string_view one : link_states)
+    book_.gauge(series_id::link_state, {e.node.value, std::string{one}})
+      .Set(one == e.state ? 1 : 0);
 }
 
 void metrics_recorder::state::on(const node_answered& e) {

@@ -27,7 +27,10 @@ public:
         if (m.generation == wake_generation_)
           carry_out(session_.tick(now()));
       },
-      [this](leave_node) { carry_out(session_.stop(now())); },
+      [this](leave_node) {
+        leaving_ = true;
+        carry_out(session_.stop(now()));
+      },
     };
   }
 
@@ -93,8 +96,8 @@ private:
   }
 
   void carry_out(session::state_changed& c) {
-    around_.note(
-      link_changed{node_, c.state == session::link_state::up ? "up" : "down", std::move(c.reason)});
+    const auto* state = c.state == session::link_state::up ? "up" : leaving_ ? "left" : "down";
+    around_.note(link_changed{node_, state, std::move(c.reason)});
   }
 
   void carry_out(session::agent_restarted& c) {
@@ -125,6 +128,7 @@ private:
   std::map<request_id, pending> pending_;
   std::map<vm_id, migration_handle> followers_;
   std::uint32_t wake_generation_ = 0;
+  bool leaving_ = false; ///< what goes down from now on is meant to
 };
 
 } // namespace

@@ -35,7 +35,7 @@ struct store_operation {
 struct link_changed {
   static constexpr const char* name = "link_changed";
   node_id node;
-  std::string state; ///< up, down
+  std::string state; ///< up, down, left: closed because drover wanted it
   std::string reason;
   template <class Self, class F>
   static void fields(Self& s, F&& f) {

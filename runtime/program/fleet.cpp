@@ -86,16 +86,18 @@ result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_se
 fleet::fleet(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
 
 fleet::~fleet() {
-  if (parts_->pulse)
-    caf::anon_send(*parts_->pulse, end_pulse{});
   {
     caf::scoped_actor self{parts_->system};
+    if (parts_->pulse) {
+      self->monitor(*parts_->pulse);
+      self->send(*parts_->pulse, end_pulse{});
+    }
     for (auto& [node, owner] : parts_->tree.owners) {
       self->monitor(owner);
       self->send(owner, leave_node{});
     }
     // An agent that has work left ends it before its output closes; nobody waits longer than this.
-    for (std::size_t left = parts_->tree.owners.size(); left > 0;) {
+    for (std::size_t left = parts_->tree.owners.size() + (parts_->pulse ? 1 : 0); left > 0;) {
       bool late = false;
       self->receive(
         [&](const caf::down_msg&) { --left; }, caf::after(leave_wait) >> [&] { late = true; });

@@ -91,7 +91,7 @@ TEST_CASE("an evacuation on its way shows in every series", "[metrics]") {
     {R"(drover_mailbox_wait_seconds_sum{actor="lock_manager"})", 50e-6},
     {R"(drover_timer_lateness_seconds_sum)", 400e-6},
     {R"(drover_start_timestamp_seconds)", 1000},
-    {R"(drover_links_up{node="a"})", 1},
+    {R"(drover_link_state{node="a",state="up"})", 1},
     {R"(drover_store_operations_total{node="a",operation="write_record"})", 1},
     {R"(drover_store_operation_seconds_sum{operation="write_record"})", 0.0025},
     {R"(drover_store_barrier_wait_seconds_sum)", 0.004},
@@ -262,11 +262,23 @@ TEST_CASE("only a link that was up can be lost", "[metrics]") {
   CHECK(r.value(losses) == 1);
 }
 
-TEST_CASE("a link that is down shows as zero", "[metrics]") {
+TEST_CASE("a link is in one state at a time, and one that drover closed is not down", "[metrics]") {
   rig r;
+  const auto states = [&r] {
+    std::string present;
+    for (const auto* state : {"up", "down", "left"})
+      if (r.value(R"(drover_link_state{node="a",state=")" + std::string{state} + "\"}") == 1)
+        present += state;
+    return present;
+  };
   r.feed(link_changed{node_id{"a"}, "up", ""});
+  CHECK(states() == "up");
   r.feed(link_changed{node_id{"a"}, "down", "peer closed"});
-  CHECK(r.value(R"(drover_links_up{node="a"})") == 0);
+  CHECK(states() == "down");
+  r.feed(link_changed{node_id{"a"}, "up", ""});
+  r.feed(link_changed{node_id{"a"}, "left", "the link of a was closed"});
+  CHECK(states() == "left");
+  CHECK(r.value(R"(drover_link_losses_total{node="a"})") == 1);
 }
 
 TEST_CASE("no event is lost when several threads report at once", "[metrics]") {

@@ -256,8 +256,13 @@ TEST_CASE("the pulse tells each kind of permit and how long the lock manager too
   // Questions to the lock manager pass the time between two beats.
   for (int i = 0; i < 1'000'000 && seen() < 3; ++i)
     r.usage();
-  r.self->send(pulse, end_pulse{});
   REQUIRE(seen() >= 3);
+  const auto before = seen();
+  r.self->monitor(pulse);
+  r.self->send(pulse, end_pulse{});
+  r.self->receive(
+    [](const caf::down_msg&) {}, caf::after(patience) >> [] { FAIL("the pulse did not end"); });
+  CHECK(seen() > before); // What is seen last stays on show.
   CHECK(r.trace->all<actors_sampled>()[0].actor == "lock_manager");
   std::set<std::string> scopes;
   for (const auto& p : r.trace->all<permits_counted>()) {
@@ -267,4 +272,20 @@ TEST_CASE("the pulse tells each kind of permit and how long the lock manager too
     CHECK(p.node.value.empty() == (p.scope == "cluster" || p.scope == "window"));
   }
   CHECK(scopes == std::set<std::string>{"cluster", "inbound", "outbound", "stream", "window"});
+}
+
+TEST_CASE("a link that the program itself leaves is told as left, not as down", "[actors]") {
+  rig r;
+  r.self->request(r.tree.owners.at(node_id{"n1"}), patience, node_call{wire::uncordon{}, 5s})
+    .receive([](const node_answer&) {}, [](const caf::error&) { FAIL("no answer"); });
+  r.self->monitor(r.tree.owners.at(node_id{"n1"}));
+  r.self->send(r.tree.owners.at(node_id{"n1"}), leave_node{});
+  r.self->receive(
+    [](const caf::down_msg&) {}, caf::after(patience) >> [] { FAIL("the owner did not end"); });
+  r.tree.owners.erase(node_id{"n1"});
+  std::vector<std::string> states;
+  for (const auto& e : r.trace->all<link_changed>())
+    if (e.node == node_id{"n1"})
+      states.push_back(e.state);
+  CHECK(states == std::vector<std::string>{"up", "left"});
 }
