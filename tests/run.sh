@@ -97,6 +97,8 @@ if [[ $quick == yes ]]; then
   finish
 fi
 
+ensure_node_modules "$build_dir/web" || fail_stage "npm"
+
 stage "build with address and undefined-behaviour sanitizers"
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
 if configure "$build_dir/asan" -DDROVER_SANITIZE=address,undefined && build "$build_dir/asan"; then

@@ -16,6 +16,7 @@ packages_run=(qemu-system-x86 procps)
 # shellcheck disable=SC2034
 packages_test=(prometheus clang-format jq spin gcc etcd-server openssl openssh-server
   openssh-client iproute2)
+command -v npm > /dev/null || packages_test+=(nodejs npm)
 
 say() { printf '%s\n' "$*"; }
 stage() { printf '\n== %s (at %s s)\n' "$*" "$SECONDS"; }
@@ -73,6 +74,21 @@ ensure_packages() {
   apt_get install --no-install-recommends "${missing[@]}" > /dev/null 2>&1 && return 0
   apt_get update > /dev/null &&
     apt_get install --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+# ensure_node_modules FOLDER: what the tests of tests/web need from npm, as the lock file says.
+ensure_node_modules() {
+  local folder=$1
+  cmp -s "$repository/tests/web/package-lock.json" "$folder/package-lock.json" &&
+    [[ -d $folder/node_modules ]] && return 0
+  mkdir -p "$folder"
+  cp "$repository"/tests/web/package{,-lock}.json "$folder/"
+  bounded 300 npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts \
+    > "$folder/npm.log" 2>&1 || {
+    cat "$folder/npm.log" >&2
+    rm -rf "$folder/node_modules"
+    return 1
+  }
 }
 
 # configure FOLDER [OPTION...]: only once; ninja asks CMake again when its files change.

@@ -117,6 +117,7 @@ const std::vector<allowance>& allowances() {
      {"clock", "thread", "lock", "file"},
      "reads the beacons' ports on its own thread and stamps what it reads"},
     {"actors/protocol.hpp", {"clock"}, "stamps the trace events of all shells"},
+    {"metrics/grafana/generate", {"file"}, "writes the dashboards"},
     {"metrics/metrics_file", {"thread", "lock", "file"}, "writes the series beside the flow"},
     {"metrics/recorder", {"lock"}, "takes events from any thread"},
     {"runtime/program/agent_command", {"file"}, "finds the agent beside the program"},

@@ -47,6 +47,7 @@ const std::vector<layer>& layers() {
     {"runtime/cluster", {"runtime/base", "runtime/wire"}, {"nlohmann"}},
     {"actors", actor_project, {"nlohmann", "fmt"}},
     {"metrics", {"runtime/base"}, {"prometheus"}},
+    {"metrics/grafana", {}, {"nlohmann"}},
     {"runtime/program", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus"}},
     {"runtime/scenario", all_parts, {"nlohmann", "caf", "asio", "fmt"}},
     {"runtime/sim", all_parts, {"nlohmann", "caf", "fmt"}},
