@@ -215,6 +215,7 @@ void metrics_recorder::state::on(const migration_planned& e) {
   auto& vm = journeys_[e.vm];
   vm.source = e.source;
   vm.how = e.how;
+  enter_phase(vm, "waiting"); // It asks for its permits at once.
   const std::string how{to_string(e.how)};
   for (const auto* result : results)
     book_.show(series_id::migrations_total, {result, how, e.source.value, e.target.value});

@@ -1,6 +1,7 @@
 #include "runtime/program/commands.hpp"
 
 #include "actors/evacuation/plan_text.hpp"
+#include "metrics/page/run_history.hpp"
 #include "runtime/program/fleet.hpp"
 #include "runtime/program/interrupts.hpp"
 #include "runtime/program/limits.hpp"
@@ -8,6 +9,7 @@
 #include "runtime/program/node_trust.hpp"
 #include "runtime/program/observers.hpp"
 #include "runtime/program/planning.hpp"
+#include "runtime/program/run_report.hpp"
 #include "runtime/program/run_result.hpp"
 #include "runtime/program/survey.hpp"
 
@@ -41,6 +43,7 @@ struct workplace {
   cluster_file cluster;
   std::shared_ptr<exposure> shown;
   std::unique_ptr<observers> watching;
+  std::shared_ptr<run_history> history = std::make_shared<run_history>();
   std::unique_ptr<fleet> nodes;
 
   survey look() {
@@ -68,6 +71,7 @@ result<workplace> open_workplace(
   if (!watching)
     return tl::unexpected(watching.error());
   w.watching = std::move(*watching);
+  w.watching->trace()->add(w.history);
   auto nodes = fleet::open(w.cluster, {access, w.watching->trace(), {}, w.watching->pulse()});
   if (!nodes)
     return tl::unexpected(nodes.error());
@@ -162,9 +166,37 @@ int show_result(const options& o, const run_result& r) {
   return as_int(r.code);
 }
 
+/// Where the report of a run goes.
+struct wanted_report {
+  std::filesystem::path base; ///< empty = none
+  policy how = policy::ticket;
+
+  /// Before anything is touched.
+  static result<wanted_report> open(
+    const std::string& folder, const std::string& name, policy how) {
+    if (folder.empty())
+      return wanted_report{};
+    if (auto prepared = prepare_report_directory(folder); !prepared)
+      return tl::unexpected(prepared.error());
+    return wanted_report{std::filesystem::path{folder} / name, how};
+  }
+
+  void write(const workplace& w, const run_result& r) const {
+    if (base.empty())
+      return;
+    const report_facts facts{
+      base.filename().string(),
+      {{"cluster", w.cluster.name},
+       {"policy", std::string{to_string(how)}},
+       {"result", std::string{to_string(r.code)}}}};
+    if (auto written = write_run_report(base, w.history->whole(), facts); !written)
+      complain(written.error());
+  }
+};
+
 int move(
   const options& o, workplace& w, interrupts& signals, const plan& p,
-  const std::optional<node_id>& cordon) {
+  const std::optional<node_id>& cordon, const wanted_report& report_wanted) {
   if (!p.feasible) {
     if (o.out == output_format::table)
       print(plan_table(p));
@@ -182,7 +214,9 @@ int move(
   w.nodes.reset(); // The last trace events come with the links' end.
   if (auto closed = w.watching->close(); !closed)
     complain(closed.error());
-  const int code = show_result(o, result_of(p, report));
+  const auto result = result_of(p, report);
+  report_wanted.write(w, result);
+  const int code = show_result(o, result);
   if (w.shown)
     if (auto closed = w.shown->close(signals); !closed)
       complain(closed.error());
@@ -198,6 +232,9 @@ int carry_out(const options& o, const plan_options& c) {
 }
 
 int carry_out(const options& o, const migrate_options& c) {
+  const auto report = wanted_report::open(c.report, "migrate." + to_string(c.vm), c.how);
+  if (!report)
+    return complain(report.error());
   interrupts signals;
   auto w = open_workplace(o, fleet_access::control, c.shown, [&c](cluster_file& cluster) {
     cluster.stream = c.stream.value_or(cluster.stream);
@@ -213,10 +250,15 @@ int carry_out(const options& o, const migrate_options& c) {
     return complain(
       {errc::invalid, "VM " + to_string(c.vm) + " is on " + c.to.value + " already", {}});
   auto p = plan_of(w->cluster, seen, {*source, {c.to}, c.how, c.vm});
-  return p ? move(o, *w, signals, *p, std::nullopt) : complain(p.error());
+  if (!p)
+    return complain(p.error());
+  return move(o, *w, signals, *p, std::nullopt, *report);
 }
 
 int carry_out(const options& o, const evacuate_options& c) {
+  const auto report = wanted_report::open(c.report, "evacuate." + c.node.value, c.how);
+  if (!report)
+    return complain(report.error());
   interrupts signals;
   const auto access = c.dry_run ? fleet_access::observe : fleet_access::control;
   const auto wanted = c.dry_run ? exposure_options{} : c.shown;
@@ -232,7 +274,7 @@ int carry_out(const options& o, const evacuate_options& c) {
     return complain(p.error());
   if (c.dry_run)
     return show_plan(o, *p);
-  return move(o, *w, signals, *p, c.node);
+  return move(o, *w, signals, *p, c.node, *report);
 }
 
 // -- preparing nodes -----------------------------------------------------------------------------

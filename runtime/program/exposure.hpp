@@ -20,8 +20,8 @@ public:
   /// Null where nothing is to be shown.
   static result<std::shared_ptr<exposure>> open(const exposure_options& wanted);
 
-  std::shared_ptr<trace_sink> sink() const { return recorder_; }
-  /// "http://127.0.0.1:9187/metrics"; empty when nothing is served.
+  std::shared_ptr<trace_sink> sink() const { return sinks_; }
+  /// "http://127.0.0.1:9187"; empty when nothing is served.
   std::string url() const;
 
   /// Writes the file's last state; what was served goes away with the object.
@@ -35,7 +35,7 @@ private:
 
   nanoseconds linger_{0};
   std::shared_ptr<prometheus::Registry> registry_;
-  std::shared_ptr<metrics_recorder> recorder_;
+  std::shared_ptr<trace_fan> sinks_ = std::make_shared<trace_fan>();
   std::unique_ptr<metrics_exposer> exposer_;
   std::unique_ptr<metrics_file> file_;
 };

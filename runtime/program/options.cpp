@@ -24,6 +24,7 @@ struct raw_options {
   std::uint32_t prepare_max = 0;
   bool dry_run = false;
   exposure_flags shown;
+  std::string report;
   std::vector<std::string> nodes;
   bool yes = false;
   run_flags play;
@@ -88,6 +89,11 @@ void add_channels(CLI::App* app, std::uint32_t& raw) {
     ->type_name("N");
 }
 
+void add_report(CLI::App* app, raw_options& raw) {
+  app->add_option("--report", raw.report, "write a report for people there: HTML, CSV and JSON")
+    ->type_name("DIR");
+}
+
 void add_globals(CLI::App& app, raw_options& raw) {
   app.add_option("--cluster", raw.cluster_file, "the cluster file")->type_name("FILE");
   app.add_option("-o,--output", raw.out, "table or json")
@@ -130,6 +136,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   add_stream(c.migrate, raw.stream);
   add_channels(c.migrate, raw.channels);
   add_exposure_flags(*c.migrate, raw.shown);
+  add_report(c.migrate, raw);
   c.evacuate = app.add_subcommand("evacuate", "move every running VM off a node");
   c.evacuate->add_option("NODE", raw.node, "the node to empty")->required();
   add_to(c.evacuate, raw);
@@ -142,6 +149,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
     ->check(CLI::Range(1U, permits_max));
   c.evacuate->add_flag("--dry-run", raw.dry_run, "print the plan and stop");
   add_exposure_flags(*c.evacuate, raw.shown);
+  add_report(c.evacuate, raw);
   c.run = app.add_subcommand("run", "play a scenario, or a folder of them, and judge it");
   add_run_flags(*c.run, raw.play);
   add_stream(c.run, raw.play.stream);
@@ -194,6 +202,7 @@ options options_of(const raw_options& raw, const commands& c) {
       *node,
       how.value_or(policy::ticket),
       exposure_options_of(raw.shown),
+      raw.report,
       stream,
       optional_of(raw.channels)};
   else if (c.evacuate->parsed())
@@ -205,6 +214,7 @@ options options_of(const raw_options& raw, const commands& c) {
       optional_of(raw.prepare_max),
       raw.dry_run,
       exposure_options_of(raw.shown),
+      raw.report,
       stream,
       optional_of(raw.channels)};
   else if (c.run->parsed())

@@ -25,8 +25,9 @@ inline constexpr nanoseconds linger_default = std::chrono::seconds{30};
 
 /// What others may see of a command while it runs.
 struct exposure_options {
-  std::string address; ///< HOST:PORT, empty = none
-  std::string file;    ///< for the textfile collector, empty = none
+  std::string address;    ///< HOST:PORT, empty = none
+  std::string file;       ///< for the textfile collector, empty = none
+  std::string token_file; ///< empty = no token, and loopback only
   nanoseconds linger = linger_default;
 };
 
@@ -56,6 +57,7 @@ struct migrate_options {
   node_id to;
   policy how = policy::ticket;
   exposure_options shown;
+  std::string report;                    ///< directory, empty = none
   std::optional<stream_kind> stream;     ///< nullopt = as the cluster file says
   std::optional<std::uint32_t> channels; ///< the same
 };
@@ -68,6 +70,7 @@ struct evacuate_options {
   std::optional<std::uint32_t> prepare_max;
   bool dry_run = false;
   exposure_options shown;
+  std::string report; ///< directory, empty = none
   std::optional<stream_kind> stream;
   std::optional<std::uint32_t> channels;
 };

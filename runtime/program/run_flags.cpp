@@ -66,11 +66,16 @@ std::string_view first_of_simulation(const run_flags& raw) {
 } // namespace
 
 void add_exposure_flags(CLI::App& app, exposure_flags& raw) {
-  app.add_option("--metrics", raw.address, "expose Prometheus metrics at HOST:PORT")
+  app.add_option("--metrics", raw.address, "serve Prometheus metrics and a live page at HOST:PORT")
     ->type_name("HOST:PORT");
   app
     .add_option(
       "--metrics-file", raw.file, "write the metrics there, for a textfile collector (*.prom)")
+    ->type_name("FILE");
+  app
+    .add_option(
+      "--metrics-token-file", raw.token_file,
+      "who asks --metrics has to bring the token in there; needed beyond loopback")
     ->type_name("FILE");
   app
     .add_option(
@@ -79,7 +84,7 @@ void add_exposure_flags(CLI::App& app, exposure_flags& raw) {
 }
 
 exposure_options exposure_options_of(const exposure_flags& raw) {
-  exposure_options o{raw.address, raw.file, linger_default};
+  exposure_options o{raw.address, raw.file, raw.token_file, linger_default};
   if (const auto linger = parse_time_span(raw.linger))
     o.linger = *linger;
   return o;

@@ -14,6 +14,7 @@ namespace drover {
 struct exposure_flags {
   std::string address;
   std::string file;
+  std::string token_file;
   std::string linger;
 };
 

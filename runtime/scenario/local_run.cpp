@@ -95,12 +95,14 @@ private:
       return tl::unexpected(watching.error());
     std::fprintf(stderr, "%s: %s\n", to_string(key).c_str(), scenario.why.c_str());
     std::shared_ptr<wire::trace_file> trace;
+    auto history = std::make_shared<run_history>();
     if (report_) {
       auto opened = wire::trace_file::open(report_->trace_path(key));
       if (!opened)
         return tl::unexpected(opened.error());
       trace = *opened;
       (*watching)->trace()->add(trace);
+      (*watching)->trace()->add(history);
     }
     scenario_player player{scenario, **watching, signals_};
     auto verdict = player.play(keep_of(key));
@@ -109,6 +111,8 @@ private:
       closed = trace->close();
     if (closed && report_ && verdict)
       closed = report_->write_result(key, to_json(scenario, *verdict));
+    if (closed && report_ && verdict)
+      closed = report_->write_run(key, scenario, *history);
     if (verdict && !closed)
       return tl::unexpected(closed.error());
     return verdict;

@@ -3,6 +3,7 @@
 // the same files.
 #pragma once
 
+#include "metrics/page/run_history.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/policy.hpp"
 #include "runtime/base/time.hpp"
@@ -32,7 +33,10 @@ public:
   static result<report_directory> open(const std::filesystem::path& path);
 
   result<done> write_result(const run_key& key, const std::string& json) const;
-  /// As NAME.comparison.json and NAME.comparison.csv.
+  /// For people: as NAME.html, NAME.csv and NAME.run.json.
+  result<done> write_run(
+    const run_key& key, const scenario_file& scenario, const run_history& history) const;
+  /// As NAME.comparison.html, .json and .csv.
   result<done> write_comparison(const comparison& c) const;
   /// NDJSON; for a wire::trace_file.
   std::filesystem::path trace_path(const run_key& key) const;

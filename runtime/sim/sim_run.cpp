@@ -187,8 +187,11 @@ private:
     const run_key key{scenario.name, flags_.one_policy(), std::nullopt, seed()};
     if (!options_.trace_file.empty())
       files.push_back(std::make_shared<ndjson_trace>(options_.trace_file));
-    if (report_)
+    auto history = std::make_shared<run_history>();
+    if (report_) {
       files.push_back(std::make_shared<ndjson_trace>(report_->trace_path(key)));
+      sinks->add(history);
+    }
     for (const auto& f : files)
       sinks->add(f);
     sim_play_settings play;
@@ -211,9 +214,13 @@ private:
     scenario_verdict verdict{out.played, out.wrong};
     if (smaller)
       verdict.cost = cost_comparison{*smaller, whole};
-    if (report_)
-      if (auto written = report_->write_result(key, to_json(shaped, verdict)); !written)
+    if (report_) {
+      auto written = report_->write_result(key, to_json(shaped, verdict));
+      if (written)
+        written = report_->write_run(key, shaped, *history);
+      if (!written)
         return tl::unexpected(written.error());
+    }
     print(
       options_.out == output_format::json ? to_json(shaped, verdict) : to_table(shaped, verdict));
     return code_of(out, verdict);

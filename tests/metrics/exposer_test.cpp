@@ -3,39 +3,119 @@
 #include "metrics/recorder.hpp"
 #include "tests/metrics/samples.hpp"
 
-#include <arpa/inet.h>
-#include <catch2/catch.hpp>
-#include <prometheus/registry.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/support/http_get.hpp"
 
 #include <array>
+#include <catch2/catch.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <prometheus/registry.h>
+#include <set>
 #include <string>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
 
 using namespace drover;
+using namespace drover::testing;
 
 namespace {
 
-/// GET /metrics: the whole answer, or nothing where no connection came about.
-std::string scrape(std::uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  REQUIRE(fd >= 0);
-  const timeval limit{5, 0};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  sockaddr_in peer{};
-  peer.sin_family = AF_INET;
-  peer.sin_port = htons(port);
-  peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string answer;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0) {
-    const std::string request = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
+/// GET `path`: the whole answer, or nothing where no connection came about.
+std::string get(std::uint16_t port, const std::string& path, const std::string& headers = {}) {
+  const auto answer = http_get(port, path, headers);
+  return answer.head.empty() ? std::string{} : answer.head + "\n\n" + answer.body;
+}
+
+std::string scrape(std::uint16_t port) { return get(port, "/metrics"); }
+
+result<std::unique_ptr<metrics_exposer>> open_at(
+  const std::string& address, std::shared_ptr<prometheus::Registry> registry,
+  std::shared_ptr<const run_history> history = std::make_shared<run_history>(),
+  const std::string& token = {}) {
+  return metrics_exposer::open({address, std::move(registry), std::move(history), token});
+}
+
+/// A page that follows a run: counts what it is sent until `until` has passed.
+struct follower {
+  std::size_t updates = 0;
+  std::size_t bytes = 0;
+  std::size_t most_in_a_second = 0;
+  std::size_t most_updates_in_a_second = 0;
+  std::set<std::uint32_t> moved;
+
+  void follow(std::uint16_t port, mono_time until) {
+    const int fd = open_connection(port);
+    REQUIRE(fd >= 0);
+    const std::string request = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
     REQUIRE(send(fd, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
-    std::array<char, 4096> buffer{};
-    for (ssize_t n; (n = recv(fd, buffer.data(), buffer.size(), 0)) > 0;)
-      answer.append(buffer.data(), static_cast<std::size_t>(n));
+    std::string text;
+    std::array<char, 65536> buffer{};
+    std::map<std::int64_t, std::pair<std::size_t, std::size_t>> by_second;
+    const auto begin = monotonic_now();
+    while (monotonic_now() < until) {
+      const auto n = recv(fd, buffer.data(), buffer.size(), 0);
+      if (n <= 0)
+        break;
+      auto& second = by_second[(monotonic_now() - begin) / std::chrono::seconds{1}];
+      bytes += static_cast<std::size_t>(n);
+      second.first += static_cast<std::size_t>(n);
+      text.append(buffer.data(), static_cast<std::size_t>(n));
+      for (auto end = text.find("\n\n"); end != std::string::npos; end = text.find("\n\n")) {
+        if (const auto at = text.rfind("data: ", end); at != std::string::npos) {
+          take(text.substr(at + 6, end - at - 6));
+          ++second.second;
+        }
+        text.erase(0, end + 2);
+      }
+    }
+    close(fd);
+    for (const auto& [number, sums] : by_second) {
+      most_in_a_second = std::max(most_in_a_second, sums.first);
+      most_updates_in_a_second = std::max(most_updates_in_a_second, sums.second);
+    }
   }
-  close(fd);
-  return answer;
+
+  void take(const std::string& data) {
+    ++updates;
+    const auto update = nlohmann::json::parse(data, nullptr, false);
+    INFO(data.substr(0, 200));
+    REQUIRE(update.is_object());
+    for (const auto& vm : update.at("vms"))
+      if (vm.value("result", "") == "moved")
+        moved.insert(vm.at("vm").get<std::uint32_t>());
+  }
+};
+
+/// 500 VMs in four seconds, 32 of them on their way at a time, each telling its stream ten times.
+void evacuate_five_hundred(run_history& history) {
+  constexpr std::uint32_t vms = 500;
+  constexpr std::uint32_t at_once = 32;
+  const auto tell = [&history](auto body) {
+    history.take(trace_event{wall_now(), std::move(body)});
+  };
+  tell(evacuation_started{node_id{"n1"}, vms, vms * 1000});
+  for (std::uint32_t i = 0; i < vms; ++i)
+    tell(migration_planned{vm_id{100 + i}, node_id{"n1"}, node_id{"n2"}, policy::ticket, 1000});
+  for (std::uint32_t i = 0; i < vms; ++i)
+    tell(phase_changed{vm_id{100 + i}, epoch{1}, "waiting", "beginning"});
+  for (std::uint32_t first = 0; first < vms; first += at_once) {
+    const auto last = std::min(vms, first + at_once);
+    for (std::uint32_t step = 0; step < 10; ++step) {
+      for (auto i = first; i < last; ++i) {
+        tell(phase_changed{vm_id{100 + i}, epoch{1}, "", "streaming"});
+        tell(stream_moved{vm_id{100 + i}, epoch{1}, step * 100, 1000 - step * 100, 1000, step});
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{25});
+    }
+    for (auto i = first; i < last; ++i) {
+      auto end = samples::ended_well();
+      end.vm = vm_id{100 + i};
+      end.reason = {};
+      tell(end);
+    }
+  }
+  tell(evacuation_ended{node_id{"n1"}, "all_moved", vms, 0});
 }
 
 } // namespace
@@ -77,7 +157,7 @@ TEST_CASE("a broken metrics address is refused with the reason", "[metrics]") {
 TEST_CASE("the exposer serves what the recorder counted", "[metrics]") {
   auto registry = std::make_shared<prometheus::Registry>();
   metrics_recorder recorder{registry, wall_time{}};
-  const auto server = metrics_exposer::open("localhost:0", registry);
+  const auto server = open_at("localhost:0", registry);
   REQUIRE(server);
   REQUIRE((*server)->port() != 0);
   CHECK((*server)->address() == "127.0.0.1:" + std::to_string((*server)->port()));
@@ -92,9 +172,9 @@ TEST_CASE("the exposer serves what the recorder counted", "[metrics]") {
 
 TEST_CASE("a busy port is an error, not an exception", "[metrics]") {
   auto registry = std::make_shared<prometheus::Registry>();
-  const auto first = metrics_exposer::open("127.0.0.1:0", registry);
+  const auto first = open_at("127.0.0.1:0", registry);
   REQUIRE(first);
-  const auto second = metrics_exposer::open((*first)->address(), registry);
+  const auto second = open_at((*first)->address(), registry);
   REQUIRE_FALSE(second);
   CHECK(second.error().code == errc::refused);
   CHECK(second.error().context == (*first)->address());
@@ -102,10 +182,112 @@ TEST_CASE("a busy port is an error, not an exception", "[metrics]") {
 
 TEST_CASE("an exposer that is gone listens no more", "[metrics]") {
   auto registry = std::make_shared<prometheus::Registry>();
-  auto server = metrics_exposer::open("127.0.0.1:0", registry);
+  auto server = open_at("127.0.0.1:0", registry);
   REQUIRE(server);
   const auto port = (*server)->port();
   REQUIRE_FALSE(scrape(port).empty());
   server->reset();
   CHECK(scrape(port).empty());
+}
+
+TEST_CASE("the page and its API tell of the run, and nothing may be sent to them", "[metrics]") {
+  auto registry = std::make_shared<prometheus::Registry>();
+  auto history = std::make_shared<run_history>();
+  for (const auto& event : samples::evacuation())
+    history->take(event);
+  const auto server = open_at("127.0.0.1:0", registry, history);
+  REQUIRE(server);
+  const auto port = (*server)->port();
+  const auto page = http_get(port, "/");
+  CHECK(page.status == 200);
+  CHECK(
+    page.head.find("Content-Security-Policy: default-src 'none'; script-src 'self'") !=
+    std::string::npos);
+  CHECK(page.body.find("unsafe-inline") == std::string::npos);
+  CHECK(page.body.find("http:") == std::string::npos);
+  CHECK(page.body.find("https:") == std::string::npos);
+  for (const auto* part : {"/view.js", "/live.js", "/view.css"}) {
+    CHECK(http_get(port, part).status == 200);
+    CHECK(page.body.find(part) != std::string::npos);
+  }
+  const auto all = nlohmann::json::parse(http_get(port, "/api/evacuations").body);
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].at("node") == "a");
+  const auto one = nlohmann::json::parse(http_get(port, "/api/evacuations/1").body);
+  CHECK(one.at("migrations").size() == 2);
+  CHECK(http_get(port, "/api/evacuations/7").status == 404);
+  CHECK(http_get(port, "/nothing").status == 404);
+  CHECK(http_get(port, "/../etc/passwd").status >= 400);
+  CHECK(http_get(port, "/metrics", {}, "POST").status == 405);
+  CHECK(http_get(port, "/metrics", {}, "DELETE").status == 405);
+}
+
+TEST_CASE("without a token a foreign name for this host is turned away", "[metrics]") {
+  auto registry = std::make_shared<prometheus::Registry>();
+  const auto server = open_at("127.0.0.1:0", registry);
+  REQUIRE(server);
+  CHECK(http_get((*server)->port(), "/metrics", {}, "GET", "evil.example:80").status == 403);
+  CHECK(http_get((*server)->port(), "/metrics", {}, "GET", "127.0.0.1:9187").status == 200);
+}
+
+TEST_CASE("with a token data is only for who brings it, also beyond loopback", "[metrics]") {
+  auto registry = std::make_shared<prometheus::Registry>();
+  metrics_recorder recorder{registry, wall_time{}};
+  const std::string token = "0123456789abcdef";
+  const auto history = std::make_shared<run_history>();
+  const auto server = open_at("0.0.0.0:0", registry, history, token);
+  REQUIRE(server);
+  const auto port = (*server)->port();
+  for (const auto* path : {"/metrics", "/api/evacuations", "/api/evacuations/1", "/events"}) {
+    INFO(path);
+    CHECK(http_get(port, path).status == 401);
+    CHECK(http_get(port, path, "Authorization: Bearer 0123456789abcdeX\r\n").status == 401);
+    CHECK(http_get(port, std::string{path} + "?token=").status == 401);
+  }
+  CHECK(http_get(port, "/metrics", "Authorization: Bearer " + token + "\r\n").status == 200);
+  CHECK(http_get(port, "/api/evacuations?token=" + token).status == 200);
+  CHECK_FALSE(open_at("0.0.0.0:0", registry));
+  const auto weak = open_at("127.0.0.1:0", registry, history, "short");
+  REQUIRE_FALSE(weak);
+  CHECK(weak.error().what.find("at least 16 characters") != std::string::npos);
+}
+
+TEST_CASE("a page that follows 500 VMs stays usable", "[metrics]") {
+  auto registry = std::make_shared<prometheus::Registry>();
+  auto history = std::make_shared<run_history>();
+  const auto server = open_at("127.0.0.1:0", registry, history);
+  REQUIRE(server);
+  std::jthread run{[history] { evacuate_five_hundred(*history); }};
+  follower page;
+  page.follow((*server)->port(), monotonic_now() + std::chrono::seconds{7});
+  WARN(
+    "500 VMs: " << page.updates << " updates, " << page.bytes / 1000
+                << " kB; in the busiest second " << page.most_updates_in_a_second << " updates, "
+                << page.most_in_a_second / 1000 << " kB");
+  CHECK(page.moved.size() == 500);
+  CHECK(page.most_updates_in_a_second <= 4);
+  CHECK(page.most_in_a_second < 200'000);
+}
+
+TEST_CASE("open pages keep Prometheus from nothing, and too many are told so", "[metrics]") {
+  auto registry = std::make_shared<prometheus::Registry>();
+  metrics_recorder recorder{registry, wall_time{}};
+  auto server = open_at("127.0.0.1:0", registry);
+  REQUIRE(server);
+  const auto port = (*server)->port();
+  std::vector<int> pages;
+  const std::string request = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  for (unsigned i = 0; i < metrics_exposer::pages_max; ++i) {
+    pages.push_back(open_connection(port));
+    REQUIRE(send(pages.back(), request.data(), request.size(), 0) > 0);
+    std::array<char, 256> some{};
+    REQUIRE(recv(pages.back(), some.data(), some.size(), 0) > 0);
+  }
+  CHECK(http_get(port, "/events").status == 503);
+  CHECK(http_get(port, "/metrics").status == 200);
+  const auto begin = monotonic_now();
+  server->reset(); // With every page open.
+  CHECK(monotonic_now() - begin < std::chrono::seconds{5});
+  for (const int fd : pages)
+    close(fd);
 }

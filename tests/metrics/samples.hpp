@@ -57,8 +57,6 @@ inline std::vector<trace_event> evacuation() {
     at(2, evacuation_started{node_id{"a"}, 2, 3000}),
     at(2, planned(101)),
     at(2, planned(102)),
-    at(3, phase_changed{vm_id{101}, epoch{1}, "", "waiting"}),
-    at(4, phase_changed{vm_id{102}, epoch{1}, "", "waiting"}),
     at(5, permits_granted{vm_id{101}, "prepare", 0.25}),
     at(6, phase_changed{vm_id{101}, epoch{1}, "waiting", "receiving"}),
     at(

@@ -6,16 +6,17 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export CCACHE_DIR=${CCACHE_DIR:-${HOME:-/root}/.cache/ccache}
 export LC_ALL=C.UTF-8
 
-# prometheus-cpp's CMake config asks for zlib, although drover does not use it.
+# prometheus-cpp's CMake config asks for zlib, cpp-httplib's header for zlib and brotli, although
+# drover uses neither.
 # shellcheck disable=SC2034
 packages_build=(g++ cmake ninja-build ccache lld pkg-config binutils libcaf-dev nlohmann-json3-dev
-  prometheus-cpp-dev zlib1g-dev libcurl4-openssl-dev libssl-dev catch2 libasio-dev libcli11-dev
-  libexpected-dev libfmt-dev libssh2-1-dev git)
+  prometheus-cpp-dev zlib1g-dev libcurl4-openssl-dev libcpp-httplib-dev libbrotli-dev libssl-dev
+  catch2 libasio-dev libcli11-dev libexpected-dev libfmt-dev libssh2-1-dev git)
 # shellcheck disable=SC2034
 packages_run=(qemu-system-x86 procps)
 # shellcheck disable=SC2034
 packages_test=(prometheus clang-format jq spin gcc etcd-server openssl openssh-server
-  openssh-client iproute2)
+  openssh-client iproute2 chromium fonts-dejavu-core)
 command -v npm > /dev/null || packages_test+=(nodejs npm)
 
 say() { printf '%s\n' "$*"; }

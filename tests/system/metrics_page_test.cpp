@@ -1,39 +1,12 @@
 // What Prometheus would scrape while an evacuation runs.
+#include "tests/support/http_get.hpp"
 #include "tests/system/lab.hpp"
 
-#include <arpa/inet.h>
-#include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 using namespace drover::testing;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::string get(std::uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string page;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    const std::string request = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
-    if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
-      std::array<char, 65536> bytes{};
-      for (ssize_t n; (n = recv(fd, bytes.data(), bytes.size(), 0)) > 0;)
-        page.append(bytes.data(), static_cast<std::size_t>(n));
-    }
-  }
-  close(fd);
-  return page;
-}
-
-} // namespace
 
 TEST_CASE("the metrics page shows an evacuation while it runs", "[system]") {
   std::vector<lab_vm> vms;
@@ -55,7 +28,7 @@ TEST_CASE("the metrics page shows an evacuation while it runs", "[system]") {
     },
     5s);
   REQUIRE_FALSE(port_text.empty());
-  const auto page = get(static_cast<std::uint16_t>(std::stoi(port_text)));
+  const auto page = http_get(static_cast<std::uint16_t>(std::stoi(port_text)), "/metrics").body;
   INFO(page);
   for (const auto* series :
        {"drover_migrations_total{", "result=\"moved\"", "policy=\"ticket\"",

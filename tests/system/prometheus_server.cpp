@@ -1,6 +1,6 @@
 #include "tests/system/prometheus_server.hpp"
 
-#include "tests/system/http_get.hpp"
+#include "tests/support/http_get.hpp"
 
 #include <catch2/catch.hpp>
 #include <csignal>

@@ -37,8 +37,15 @@ TEST_CASE("evacuate takes its flags before and after the node", "[options]") {
 }
 
 TEST_CASE("what others may see of a command is the same for all that move VMs", "[options]") {
-  const std::vector<const char*> flags{"--metrics", "127.0.0.1:9187",   "--metrics-file",
-                                       "d.prom",    "--metrics-linger", "5s"};
+  const std::vector<const char*> flags{
+    "--metrics",
+    "127.0.0.1:9187",
+    "--metrics-file",
+    "d.prom",
+    "--metrics-linger",
+    "5s",
+    "--metrics-token-file",
+    "t"};
   const auto with = [&flags](std::vector<const char*> words) {
     words.insert(words.end(), flags.begin(), flags.end());
     return words;
@@ -46,6 +53,7 @@ TEST_CASE("what others may see of a command is the same for all that move VMs", 
   const auto check = [](const exposure_options& shown) {
     CHECK(shown.address == "127.0.0.1:9187");
     CHECK(shown.file == "d.prom");
+    CHECK(shown.token_file == "t");
     CHECK(shown.linger == std::chrono::seconds{5});
   };
   check(command_of<evacuate_options>(with({"--cluster", "c", "evacuate", "n1"})).shown);
@@ -57,6 +65,17 @@ TEST_CASE("what others may see of a command is the same for all that move VMs", 
   CHECK(
     command_of<run_options>({"run", "s.json", "--metrics-linger", "0"}).shown.linger ==
     nanoseconds{0});
+}
+
+TEST_CASE("the commands that move VMs write a report where it is asked for", "[options]") {
+  CHECK(
+    command_of<evacuate_options>({"--cluster", "c", "evacuate", "n1", "--report", "d"}).report ==
+    "d");
+  CHECK(
+    command_of<migrate_options>({"--cluster", "c", "migrate", "105", "n2", "--report", "d"})
+      .report == "d");
+  CHECK(command_of<run_options>({"run", "s.json", "--report", "d"}).report == "d");
+  CHECK(command_of<evacuate_options>({"--cluster", "c", "evacuate", "n1"}).report.empty());
 }
 
 TEST_CASE("global flags may stand after the command", "[options]") {

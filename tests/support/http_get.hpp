@@ -14,7 +14,11 @@ struct http_answer {
 
 /// Waits at most 10 s for each part of the answer.
 http_answer http_get(
-  std::uint16_t port, const std::string& path, const std::string& more_headers = {});
+  std::uint16_t port, const std::string& path, const std::string& more_headers = {},
+  const std::string& method = "GET", const std::string& host = "localhost");
+
+/// A connection to a port of loopback, or -1.
+int open_connection(std::uint16_t port);
 
 /// A port of loopback that nobody listened on a moment ago.
 std::uint16_t free_port();

@@ -1,4 +1,4 @@
-#include "tests/system/http_get.hpp"
+#include "tests/support/http_get.hpp"
 
 #include <arpa/inet.h>
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace drover::testing {
 
-http_answer http_get(std::uint16_t port, const std::string& path, const std::string& more_headers) {
+int open_connection(std::uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval limit{10, 0};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -19,15 +19,26 @@ http_answer http_get(std::uint16_t port, const std::string& path, const std::str
   peer.sin_family = AF_INET;
   peer.sin_port = htons(port);
   peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0)
+    return fd;
+  close(fd);
+  return -1;
+}
+
+http_answer http_get(
+  std::uint16_t port, const std::string& path, const std::string& more_headers,
+  const std::string& method, const std::string& host) {
+  const int fd = open_connection(port);
+  if (fd < 0)
+    return {};
+  // HTTP 1.0: the answer ends with the connection, and nothing is chunked.
+  const auto request =
+    method + " " + path + " HTTP/1.0\r\nHost: " + host + "\r\n" + more_headers + "\r\n";
   std::string all;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0) {
-    // HTTP 1.0: the answer ends with the connection, and nothing is chunked.
-    const auto request = "GET " + path + " HTTP/1.0\r\nHost: localhost\r\n" + more_headers + "\r\n";
-    if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
-      std::array<char, 65536> bytes{};
-      for (ssize_t n; (n = recv(fd, bytes.data(), bytes.size(), 0)) > 0;)
-        all.append(bytes.data(), static_cast<std::size_t>(n));
-    }
+  if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    std::array<char, 65536> bytes{};
+    for (ssize_t n; (n = recv(fd, bytes.data(), bytes.size(), 0)) > 0;)
+      all.append(bytes.data(), static_cast<std::size_t>(n));
   }
   close(fd);
   http_answer answer;
