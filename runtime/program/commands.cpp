@@ -67,7 +67,7 @@ result<workplace> open_workplace(
   if (!shown)
     return tl::unexpected(shown.error());
   w.shown = std::move(*shown);
-  auto watching = observers::open(o.trace_file, w.shown, progress_style_of(stderr));
+  auto watching = observers::open(o.trace_file, w.shown, progress_look_of(stderr));
   if (!watching)
     return tl::unexpected(watching.error());
   w.watching = std::move(*watching);
@@ -202,8 +202,6 @@ int move(
       print(plan_table(p));
     return show_result(o, result_of_infeasible(p));
   }
-  for (const auto& s : p.steps)
-    w.watching->progress().expect(s.vm, s.bytes);
   signals.on_signal([&w](unsigned) {
     std::fputs(
       "drover: cancelling; what is past its switchover is finished, the rest stays\n", stderr);

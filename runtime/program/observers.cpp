@@ -3,9 +3,9 @@
 namespace drover {
 
 result<std::unique_ptr<observers>> observers::open(
-  const std::string& trace_path, const std::shared_ptr<exposure>& shown, progress_style style) {
+  const std::string& trace_path, const std::shared_ptr<exposure>& shown, progress_look look) {
   std::unique_ptr<observers> all{new observers};
-  all->progress_ = std::make_shared<progress_view>(stderr, style);
+  all->progress_ = std::make_shared<progress_view>(stderr, look);
   all->trace_->add(all->progress_);
   if (!trace_path.empty()) {
     auto file = wire::trace_file::open(trace_path);

@@ -17,10 +17,9 @@ class observers {
 public:
   /// Empty `trace_path`, null `shown`: none of that.
   static result<std::unique_ptr<observers>> open(
-    const std::string& trace_path, const std::shared_ptr<exposure>& shown, progress_style style);
+    const std::string& trace_path, const std::shared_ptr<exposure>& shown, progress_look look);
 
   std::shared_ptr<trace_fan> trace() const { return trace_; }
-  progress_view& progress() { return *progress_; }
   /// Whoever looks from outside also wants to know how busy drover itself is.
   pulse_choice pulse() const { return exposes_ ? pulse_choice::felt : pulse_choice::none; }
   /// Writes what is left; call it when the last event was taken.

@@ -90,7 +90,7 @@ private:
   }
 
   result<scenario_verdict> play(const scenario_file& scenario, const run_key& key) {
-    auto watching = observers::open(options_.trace_file, shown_, progress_style_of(stderr));
+    auto watching = observers::open(options_.trace_file, shown_, progress_look_of(stderr));
     if (!watching)
       return tl::unexpected(watching.error());
     std::fprintf(stderr, "%s: %s\n", to_string(key).c_str(), scenario.why.c_str());

@@ -158,8 +158,6 @@ run_result scenario_player::move(const departure& what, const std::optional<node
   }
   if (!p->feasible)
     return result_of_infeasible(*p);
-  for (const auto& s : p->steps)
-    watching_.progress().expect(s.vm, s.bytes);
   auto& nodes = world_->nodes();
   return result_of(*p, nodes.run(order_of(*p, nodes.controller(), cordon)));
 }
