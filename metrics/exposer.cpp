@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <httplib.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <charconv>
@@ -22,6 +24,8 @@ constexpr std::string_view shape = "HOST:PORT, for example 127.0.0.1:9187";
 constexpr unsigned silent_updates_max = 10;
 /// Every open page holds a thread; the rest is for Prometheus and the API.
 constexpr std::size_t threads = metrics_exposer::pages_max + 8;
+
+constexpr int niceness = 10;
 
 constexpr const char* page_policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -120,7 +124,11 @@ public:
       port = -1;
     if (port <= 0)
       return std::nullopt;
-    listener_ = std::thread{[this] { http_.listen_after_bind(); }};
+    listener_ = std::thread{[this] {
+      // The threads that answer are this one's and inherit it: what is watched comes first.
+      static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness));
+      http_.listen_after_bind();
+    }};
     // A stop that comes before the server runs would be forgotten.
     while (!http_.is_running())
       std::this_thread::yield();

@@ -71,7 +71,7 @@ result<workplace> open_workplace(
   if (!watching)
     return tl::unexpected(watching.error());
   w.watching = std::move(*watching);
-  w.watching->trace()->add(w.history);
+  w.watching->add_beside(w.history);
   auto nodes = fleet::open(w.cluster, {access, w.watching->trace(), {}, w.watching->pulse()});
   if (!nodes)
     return tl::unexpected(nodes.error());

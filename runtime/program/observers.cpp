@@ -12,17 +12,27 @@ result<std::unique_ptr<observers>> observers::open(
     if (!file)
       return tl::unexpected(file.error());
     all->file_ = *file;
-    all->trace_->add(all->file_);
+    all->add_beside(all->file_);
   }
   if (shown) {
-    all->trace_->add(shown->sink());
+    all->add_beside(shown->sink());
     all->exposes_ = true;
   }
   return all;
 }
 
+void observers::add_beside(std::shared_ptr<trace_sink> sink) {
+  if (!relay_) {
+    relay_ = std::make_shared<trace_relay>();
+    trace_->add(relay_);
+  }
+  relay_->add(std::move(sink));
+}
+
 result<done> observers::close() {
   progress_->end();
+  if (relay_)
+    relay_->close();
   return file_ ? file_->close() : result<done>{done{}};
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/program/exposure.hpp"
 #include "runtime/program/fleet.hpp"
 #include "runtime/program/progress.hpp"
+#include "runtime/program/trace_relay.hpp"
 #include "runtime/wire/trace_file.hpp"
 
 #include <memory>
@@ -20,9 +21,12 @@ public:
     const std::string& trace_path, const std::shared_ptr<exposure>& shown, progress_look look);
 
   std::shared_ptr<trace_fan> trace() const { return trace_; }
+  /// For what need not see an event at once and may take its time over it. Only before the first
+  /// event.
+  void add_beside(std::shared_ptr<trace_sink> sink);
   /// Whoever looks from outside also wants to know how busy drover itself is.
   pulse_choice pulse() const { return exposes_ ? pulse_choice::felt : pulse_choice::none; }
-  /// Writes what is left; call it when the last event was taken.
+  /// Hands on and writes what is left; call it when the last event was taken.
   result<done> close();
 
 private:
@@ -30,6 +34,7 @@ private:
 
   std::shared_ptr<trace_fan> trace_ = std::make_shared<trace_fan>();
   std::shared_ptr<progress_view> progress_;
+  std::shared_ptr<trace_relay> relay_; ///< null until somebody needs it
   std::shared_ptr<wire::trace_file> file_;
   bool exposes_ = false;
 };

@@ -101,8 +101,8 @@ private:
       if (!opened)
         return tl::unexpected(opened.error());
       trace = *opened;
-      (*watching)->trace()->add(trace);
-      (*watching)->trace()->add(history);
+      (*watching)->add_beside(trace);
+      (*watching)->add_beside(history);
     }
     scenario_player player{scenario, **watching, signals_};
     auto verdict = player.play(keep_of(key));
