@@ -47,7 +47,7 @@ public:
   /// More pages than this at a time are told to come later, so that Prometheus is always served.
   static constexpr unsigned pages_max = 16;
   /// A page gets at most four updates a second.
-  static constexpr unsigned update_interval_ms = 500;
+  static constexpr unsigned update_interval_ms = 300;
 
   /// Listens until destroyed.
   static result<std::unique_ptr<metrics_exposer>> open(exposer_settings settings);
