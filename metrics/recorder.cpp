@@ -21,8 +21,8 @@ constexpr std::string_view set_with_lock = "prepare";
 constexpr std::array<const char*, 3> results{"moved", "stayed", "needs_operator"};
 constexpr std::array<const char*, 3> segments{"blackout", "handover", "total"};
 constexpr std::array<const char*, 3> link_states{"up", "down", "left"};
-constexpr std::array<const char*, 4> evacuation_states{
-  "running", "all_moved", "some_stayed", "cancelled"};
+constexpr std::array<const char*, 5> evacuation_states{
+  "running", "all_moved", "some_stayed", "cancelled", "infeasible"};
 
 /// One VM on its way, as the events told it so far.
 struct journey {
@@ -82,6 +82,7 @@ private:
   void on(const permits_counted& e);
   void on(const actors_sampled& e);
   // The rest says nothing that a series shows.
+  void on(const vm_left_out&) {}
   void on(const scenario_acted&) {}
   void on(const remark&) {}
   void on(const stream_narrowed&) {}

@@ -43,17 +43,35 @@ run_history::vm_history* run_history::vm_of(vm_id vm) {
 
 void run_history::on(const link_changed& e) { nodes_[e.node].link = e.state; }
 
-void run_history::on(const evacuation_started& e) {
-  evacuations_.push_back(
-    {std::to_string(evacuations_.size() + 1), e.node, "running", e.vms, now_, {}});
+void run_history::begin_evacuation(const node_id& node, std::uint32_t vms) {
+  evacuations_.push_back({std::to_string(evacuations_.size() + 1), node, "running", vms, now_, {}});
+  // What the plan left out was told before; an open page needs no second word about it.
+  auto& begun = evacuations_.back();
+  for (auto& [vm, h] : vms_)
+    if (h.stays && h.source == node && h.evacuation.empty()) {
+      h.evacuation = begun.id;
+      ++begun.vms;
+    }
 }
 
+void run_history::on(const evacuation_started& e) { begin_evacuation(e.node, e.vms); }
+
 void run_history::on(const evacuation_ended& e) {
+  if (e.result == "infeasible") // It never started.
+    begin_evacuation(e.node, 0);
   for (auto& known : evacuations_)
     if (known.node == e.node && !known.ended) {
       known.state = e.result;
       known.ended = now_;
     }
+}
+
+void run_history::on(const vm_left_out& e) {
+  vm_history h;
+  h.source = e.node;
+  h.stays = left_out{e.kind, e.reason};
+  h.changed = version_;
+  vms_[e.vm] = std::move(h);
 }
 
 void run_history::on(const migration_planned& e) {
@@ -123,8 +141,8 @@ ordered_json run_history::json_of(const evacuation_history& e) const {
       continue;
     bytes += h.memory_bytes;
     left += h.left_bytes;
-    if (h.end)
-      ++(h.end->result == "moved" ? moved : stayed);
+    if (h.end || h.stays)
+      ++(h.end && h.end->result == "moved" ? moved : stayed);
   }
   const double passed_s = seconds(e.ended.value_or(now_) - e.begun);
   const bool has_rate = !e.ended && left < bytes && left > 0 && passed_s > 0;
@@ -145,6 +163,19 @@ ordered_json run_history::json_of(const evacuation_history& e) const {
 }
 
 ordered_json run_history::json_of(vm_id vm, const vm_history& h) const {
+  if (h.stays)
+    return {
+      {"vm", vm.value},
+      {"source", h.source.value},
+      {"target", ""},
+      {"policy", ""},
+      {"evacuation", h.evacuation},
+      {"phase", "left_out"},
+      {"memory", 0},
+      {"left", 0},
+      {"result", "stayed"},
+      {"kind", h.stays->kind},
+      {"reason", h.stays->reason}};
   ordered_json out{
     {"vm", vm.value},
     {"source", h.source.value},

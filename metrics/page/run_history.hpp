@@ -40,6 +40,12 @@ public:
   nlohmann::ordered_json evacuation(const std::string& id) const;
 
 private:
+  /// A VM that the plan left where it is; it has no phases.
+  struct left_out {
+    std::string kind;
+    std::string reason;
+  };
+
   struct vm_history {
     node_id source;
     node_id target;
@@ -52,6 +58,7 @@ private:
     std::optional<double> barrier_s;
     std::optional<wall_time> resumed;
     std::optional<double> claim_s;
+    std::optional<left_out> stays;
     std::optional<migration_ended> end;
     std::optional<wall_time> ended;
     history_version changed = 0;
@@ -61,7 +68,7 @@ private:
     std::string id;
     node_id node;
     std::string state = "running";
-    std::uint32_t vms = 0;
+    std::uint32_t vms = 0; ///< with those that the plan left out
     wall_time begun;
     std::optional<wall_time> ended;
   };
@@ -75,6 +82,7 @@ private:
   void on(const node_listed& e) { nodes_[e.node].vms = e.vms; }
   void on(const evacuation_started& e);
   void on(const evacuation_ended& e);
+  void on(const vm_left_out& e);
   void on(const migration_planned& e);
   void on(const phase_changed& e);
   void on(const barrier_passed& e);
@@ -86,6 +94,7 @@ private:
     --version_; // Nothing that is shown.
   }
 
+  void begin_evacuation(const node_id& node, std::uint32_t vms);
   /// Null where the event is about a VM that nobody planned to move.
   vm_history* vm_of(vm_id vm);
   nlohmann::ordered_json json_of(const evacuation_history& e) const;

@@ -33,7 +33,7 @@ class run_view {
   take(update) {
     this.frame = update;
     const known = this.vms.size;
-    for (const vm of update.vms) this.vms.set(vm.vm, Object.assign(this.vms.get(vm.vm) || {}, vm));
+    for (const vm of update.vms) this.vms.set(vm.vm, vm); // Each is told whole.
     if (this.vms.size !== known) this.vms = new Map([...this.vms].sort(([a], [b]) => a - b));
   }
 
@@ -85,10 +85,10 @@ class run_view {
       const left = from_here.reduce((sum, vm) => sum + (vm.result ? 0 : vm.left), 0);
       const boxes = element('div', { class: 'boxes' });
       for (const vm of here) {
-        const kind = vm.result ? vm.result : vm.phase === 'waiting' ? 'waits' : 'moves';
+        const kind = vm.kind === 'stopped' ? 'stopped' : vm.result ? vm.result : vm.phase === 'waiting' ? 'waits' : 'moves';
         const done = vm.memory ? Math.round(100 * (1 - vm.left / vm.memory)) : 0;
         const box = element('span', { class: 'vm ' + kind, 'data-vm': vm.vm,
-          title: 'VM ' + vm.vm + ' ' + vm.source + ' → ' + vm.target + ': ' + (vm.reason || vm.result || vm.phase) });
+          title: 'VM ' + vm.vm + ' ' + vm.source + (vm.target ? ' → ' + vm.target : '') + ': ' + (vm.reason || vm.result || vm.phase) });
         if (kind === 'moves') {
           const bar = element('i');
           bar.style.width = done + '%';

@@ -68,7 +68,7 @@ struct evacuation_started {
 struct evacuation_ended {
   static constexpr const char* name = "evacuation_ended";
   node_id node;
-  std::string result; ///< all_moved, some_stayed, cancelled, ...
+  std::string result; ///< all_moved, some_stayed, cancelled, infeasible: nothing was started
   std::uint32_t moved = 0;
   std::uint32_t stayed = 0;
   template <class Self, class F>
@@ -89,6 +89,19 @@ struct migration_planned {
   static void fields(Self& s, F&& f) {
     f("vm", s.vm), f("source", s.source), f("target", s.target), f("how", s.how);
     f("memory_bytes", s.memory_bytes);
+  }
+};
+
+/// A VM that the plan leaves where it is: told before anything moves.
+struct vm_left_out {
+  static constexpr const char* name = "vm_left_out";
+  vm_id vm;
+  node_id node;
+  std::string kind;   ///< stopped, blocked, no_room, held_back
+  std::string reason; ///< for people
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm), f("node", s.node), f("kind", s.kind), f("reason", s.reason);
   }
 };
 
@@ -338,7 +351,7 @@ struct trace_event {
     store_operation, link_changed, evacuation_started, evacuation_ended, phase_changed,
     permits_granted, barrier_passed, stream_moved, pause_mark, migration_ended, retried,
     scenario_acted, remark, node_listed, message_carried, machine_changed, view_changed, race_met,
-    stream_narrowed, migration_planned, node_answered, permits_counted, actors_sampled>
+    stream_narrowed, migration_planned, node_answered, permits_counted, actors_sampled, vm_left_out>
     body;
 };
 

@@ -194,14 +194,8 @@ struct wanted_report {
   }
 };
 
-int move(
-  const options& o, workplace& w, interrupts& signals, const plan& p,
-  const std::optional<node_id>& cordon, const wanted_report& report_wanted) {
-  if (!p.feasible) {
-    if (o.out == output_format::table)
-      print(plan_table(p));
-    return show_result(o, result_of_infeasible(p));
-  }
+run_result carried_out(
+  workplace& w, interrupts& signals, const plan& p, const std::optional<node_id>& cordon) {
   signals.on_signal([&w](unsigned) {
     std::fputs(
       "drover: cancelling; what is past its switchover is finished, the rest stays\n", stderr);
@@ -209,10 +203,19 @@ int move(
   });
   const auto report = w.nodes->run(order_of(p, w.nodes->controller(), cordon));
   signals.on_signal({});
+  return result_of(p, report);
+}
+
+int move(
+  const options& o, workplace& w, interrupts& signals, const plan& p,
+  const std::optional<node_id>& cordon, const wanted_report& report_wanted) {
+  note_plan(*w.watching->trace(), p, cordon, wall_now());
+  if (!p.feasible && o.out == output_format::table)
+    print(plan_table(p));
+  const auto result = p.feasible ? carried_out(w, signals, p, cordon) : result_of_infeasible(p);
   w.nodes.reset(); // The last trace events come with the links' end.
   if (auto closed = w.watching->close(); !closed)
     complain(closed.error());
-  const auto result = result_of(p, report);
   report_wanted.write(w, result);
   const int code = show_result(o, result);
   if (w.shown)

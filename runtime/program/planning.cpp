@@ -38,6 +38,16 @@ result<plan> plan_of(const cluster_file& cluster, const survey& seen, const depa
   return make_plan(request);
 }
 
+void note_plan(
+  trace_sink& trace, const plan& p, const std::optional<node_id>& cordon, wall_time now) {
+  for (const auto& s : p.stays)
+    trace.take({now, vm_left_out{s.vm, p.source, std::string{to_string(s.kind)}, s.reason}});
+  if (!p.feasible && cordon)
+    trace.take(
+      {now,
+       evacuation_ended{*cordon, "infeasible", 0, static_cast<std::uint32_t>(p.stays.size())}});
+}
+
 evacuation_order order_of(
   const plan& p, const std::string& controller, const std::optional<node_id>& cordon) {
   evacuation_order order;

@@ -4,6 +4,7 @@
 
 #include "actors/evacuation/plan.hpp"
 #include "actors/protocol.hpp"
+#include "runtime/base/trace.hpp"
 #include "runtime/program/survey.hpp"
 
 #include <optional>
@@ -25,6 +26,11 @@ std::optional<error> unknown_node(const cluster_file& cluster, const node_id& no
 
 /// `invalid` as above; `lost` when the source does not answer.
 result<plan> plan_of(const cluster_file& cluster, const survey& seen, const departure& what);
+
+/// For the trace: what the plan leaves where it is, and that it cannot be carried out at all.
+/// `cordon` as below.
+void note_plan(
+  trace_sink& trace, const plan& p, const std::optional<node_id>& cordon, wall_time now);
 
 /// `cordon`: the node that takes no VM meanwhile; nullopt for a single migration.
 evacuation_order order_of(

@@ -156,6 +156,7 @@ run_result scenario_player::move(const departure& what, const std::optional<node
     r.message = to_string(p.error());
     return r;
   }
+  note_plan(*watching_.trace(), *p, cordon, wall_now());
   if (!p->feasible)
     return result_of_infeasible(*p);
   auto& nodes = world_->nodes();

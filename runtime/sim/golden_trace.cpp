@@ -69,7 +69,7 @@ constexpr bool is_told =
   !std::is_same_v<Event, evacuation_started> && !std::is_same_v<Event, evacuation_ended> &&
   !std::is_same_v<Event, node_listed> && !std::is_same_v<Event, migration_planned> &&
   !std::is_same_v<Event, node_answered> && !std::is_same_v<Event, permits_counted> &&
-  !std::is_same_v<Event, actors_sampled>;
+  !std::is_same_v<Event, actors_sampled> && !std::is_same_v<Event, vm_left_out>;
 
 } // namespace
 

@@ -52,6 +52,7 @@ private:
         r.message = to_string(p.error());
         return order.ended(std::move(r));
       }
+      note_plan(*parts_.around.trace, *p, order.cordon, parts_.around.wall_now());
       if (!p->feasible)
         return order.ended(result_of_infeasible(*p));
       run(std::move(*p), order);

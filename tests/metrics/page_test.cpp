@@ -52,6 +52,42 @@ TEST_CASE("a history tells what has become of each VM", "[metrics]") {
   CHECK(evacuation.at("eta_s") == Approx(13e-6)); // Half of it has taken 13 us.
 }
 
+TEST_CASE("what a plan leaves out is told with its reason before anything moves", "[metrics]") {
+  run_history h;
+  const auto left_out = [](std::uint32_t vm, const char* kind, const char* reason) {
+    return samples::at(1, vm_left_out{vm_id{vm}, node_id{"a"}, kind, reason});
+  };
+  h.take(left_out(103, "blocked", "it has a device of the host"));
+  h.take(left_out(104, "stopped", "does not run"));
+  CHECK(h.since(0).at("vms").size() == 2);
+  feed(h);
+  const auto whole = h.whole();
+  const auto blocked = vm_of(whole, 103);
+  CHECK(blocked.at("result") == "stayed");
+  CHECK(blocked.at("kind") == "blocked");
+  CHECK(blocked.at("reason") == "it has a device of the host");
+  CHECK(blocked.at("evacuation") == "1");
+  const auto& evacuation = whole.at("evacuations").at(0);
+  CHECK(evacuation.at("vms") == 4);
+  CHECK(evacuation.at("moved") == 1);
+  CHECK(evacuation.at("stayed") == 2);
+  CHECK(evacuation.at("eta_s") == Approx(13e-6)); // What does not move takes no time.
+  CHECK(
+    vms_csv(whole).find("\n103,a,,,1,left_out,stayed,it has a device of the host,") !=
+    std::string::npos);
+}
+
+TEST_CASE("an evacuation that cannot be carried out is told, and nothing moves", "[metrics]") {
+  run_history h;
+  h.take(samples::at(1, vm_left_out{vm_id{101}, node_id{"a"}, "no_room", "no node has room"}));
+  h.take(samples::at(1, evacuation_ended{node_id{"a"}, "infeasible", 0, 1}));
+  const auto whole = h.whole();
+  REQUIRE(whole.at("evacuations").size() == 1);
+  CHECK(whole.at("evacuations").at(0).at("state") == "infeasible");
+  CHECK(whole.at("evacuations").at(0).at("stayed") == 1);
+  CHECK(whole.at("vms").at(0).at("reason") == "no node has room");
+}
+
 TEST_CASE("who asks what has changed gets that and no more", "[metrics]") {
   run_history h;
   feed(h);
