@@ -127,8 +127,8 @@ std::string objection_to(const run_flags& raw, const std::string& trace_file) {
   const bool simulated = raw.world == "sim" || needs_simulation(raw);
   if (simulated && !raw.keep.empty())
     return "--keep belongs to the local world; the simulated one has --report and --trace";
-  if (simulated && !raw.shown.address.empty())
-    return "--metrics belongs to the local world; the simulated one has --metrics-file";
+  if (several && !raw.shown.address.empty())
+    return "--metrics shows one run, or with --policy all each of them, but no --seeds";
   if (several && !raw.shown.file.empty())
     return "--metrics-file shows one run, or with --policy all each of them, but no --seeds";
   if (raw.bless && several)

@@ -38,10 +38,10 @@ result<by_world> read_all(const run_options& c) {
     const auto world = c.world.value_or(usual);
     if (const auto why_not = objection_to(*scenario, world); !why_not.empty())
       return fail(errc::invalid, why_not);
-    if (world == world_kind::sim && (!c.keep.empty() || !c.shown.address.empty()))
+    if (world == world_kind::sim && !c.keep.empty())
       return fail(
-        errc::invalid, path.string() + ": it is played in the simulated world, which has no " +
-                         (c.keep.empty() ? "--metrics" : "--keep"));
+        errc::invalid,
+        path.string() + ": it is played in the simulated world, which has no --keep");
     scenario->stream = c.stream.value_or(scenario->stream);
     scenario->channels = c.channels.value_or(scenario->channels);
     (world == world_kind::sim ? all.sim : all.local).push_back(std::move(*scenario));

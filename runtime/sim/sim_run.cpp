@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <fstream>
 #include <sstream>
@@ -22,6 +23,7 @@ namespace {
 
 /// Of a failed seed's trace, as many lines as a screen holds.
 constexpr std::size_t last_lines = 40;
+constexpr int interrupted_exit = 130; // As a shell tells of SIGINT.
 /// A campaign that fails everywhere does not print everything.
 constexpr std::size_t failures_told_max = 10;
 
@@ -69,6 +71,13 @@ public:
         return tl::unexpected(opened.error());
       report_ = std::move(*opened);
     }
+    // Who serves somebody stays for a while and wants to be told to go; a simulated world itself
+    // leaves nothing behind, so it may end at any step.
+    std::optional<interrupts> signals;
+    if (!flags_.shown.address.empty()) {
+      signals.emplace();
+      signals->on_signal([](unsigned) { std::_Exit(interrupted_exit); });
+    }
     auto shown = exposure::open(flags_.shown);
     if (!shown)
       return tl::unexpected(shown.error());
@@ -81,9 +90,15 @@ public:
         return code;
       worst = std::max(worst, *code);
     }
-    if (shown_)
-      if (auto closed = shown_->close(); !closed)
+    std::fflush(stdout); // Whoever reads it does not wait for the metrics to go.
+    if (signals)
+      signals->on_signal({});
+    if (shown_) {
+      const auto closed = signals ? shown_->close(*signals) : shown_->close();
+      if (!closed)
         return tl::unexpected(closed.error());
+    }
+    shown_.reset(); // Its server ends before the signals may end the program again.
     return worst;
   }
 

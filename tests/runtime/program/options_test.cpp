@@ -217,7 +217,7 @@ TEST_CASE("flags of a run that do not go together are told", "[options]") {
     {{"--world", "sim", "--keep", "d"},
      "--keep belongs to the local world; the simulated one has --report and --trace"},
     {{"--seeds", "5", "--metrics", "127.0.0.1:0"},
-     "--metrics belongs to the local world; the simulated one has --metrics-file"},
+     "--metrics shows one run, or with --policy all each of them, but no --seeds"},
     {{"--seeds", "5", "--metrics-file", "a.prom"},
      "--metrics-file shows one run, or with --policy all each of them, but no --seeds"},
     {{"--seeds", "5", "--bless"}, "--bless writes the trace of one seed, not of --seeds"},
