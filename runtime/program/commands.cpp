@@ -8,7 +8,9 @@
 #include "runtime/program/node_check.hpp"
 #include "runtime/program/node_trust.hpp"
 #include "runtime/program/observers.hpp"
+#include "runtime/program/past_runs.hpp"
 #include "runtime/program/planning.hpp"
+#include "runtime/program/report_command.hpp"
 #include "runtime/program/run_report.hpp"
 #include "runtime/program/run_result.hpp"
 #include "runtime/program/survey.hpp"
@@ -166,8 +168,9 @@ int show_result(const options& o, const run_result& r) {
   return as_int(r.code);
 }
 
-/// Where the report of a run goes.
+/// Where what is told of a run goes: always to the past runs, and where it was asked for.
 struct wanted_report {
+  std::string what;           ///< "evacuate-n1"
   std::filesystem::path base; ///< empty = none
   policy how = policy::ticket;
 
@@ -175,22 +178,28 @@ struct wanted_report {
   static result<wanted_report> open(
     const std::string& folder, const std::string& name, policy how) {
     if (folder.empty())
-      return wanted_report{};
+      return wanted_report{name, {}, how};
     if (auto prepared = prepare_report_directory(folder); !prepared)
       return tl::unexpected(prepared.error());
-    return wanted_report{std::filesystem::path{folder} / name, how};
+    return wanted_report{name, std::filesystem::path{folder} / name, how};
   }
 
-  void write(const workplace& w, const run_result& r) const {
-    if (base.empty())
-      return;
-    const report_facts facts{
-      base.filename().string(),
-      {{"cluster", w.cluster.name},
-       {"policy", std::string{to_string(how)}},
-       {"result", std::string{to_string(r.code)}}}};
-    if (auto written = write_run_report(base, w.history->whole(), facts); !written)
-      complain(written.error());
+  /// The id under which the run is kept; empty where it could not be.
+  std::string write(const options& o, const workplace& w, const run_result& r) const {
+    const auto run = told_run(
+      w.history->whole(), {what,
+                           {{"cluster", w.cluster.name},
+                            {"policy", std::string{to_string(how)}},
+                            {"result", std::string{to_string(r.code)}}}});
+    if (!base.empty())
+      if (auto written = write_run_report(base, run); !written)
+        complain(written.error());
+    auto past = past_runs::at(o.state_dir);
+    const result<std::string> id =
+      past ? past->keep(what, run, wall_now()) : tl::unexpected(past.error());
+    if (!id)
+      complain(id.error());
+    return id.value_or("");
   }
 };
 
@@ -212,11 +221,11 @@ int move(
   note_plan(*w.watching->trace(), p, cordon, wall_now());
   if (!p.feasible && o.out == output_format::table)
     print(plan_table(p));
-  const auto result = p.feasible ? carried_out(w, signals, p, cordon) : result_of_infeasible(p);
+  auto result = p.feasible ? carried_out(w, signals, p, cordon) : result_of_infeasible(p);
   w.nodes.reset(); // The last trace events come with the links' end.
   if (auto closed = w.watching->close(); !closed)
     complain(closed.error());
-  report_wanted.write(w, result);
+  result.id = report_wanted.write(o, w, result);
   const int code = show_result(o, result);
   if (w.shown)
     if (auto closed = w.shown->close(signals); !closed)
@@ -233,7 +242,7 @@ int carry_out(const options& o, const plan_options& c) {
 }
 
 int carry_out(const options& o, const migrate_options& c) {
-  const auto report = wanted_report::open(c.report, "migrate." + to_string(c.vm), c.how);
+  const auto report = wanted_report::open(c.report, "migrate-" + to_string(c.vm), c.how);
   if (!report)
     return complain(report.error());
   interrupts signals;
@@ -257,7 +266,7 @@ int carry_out(const options& o, const migrate_options& c) {
 }
 
 int carry_out(const options& o, const evacuate_options& c) {
-  const auto report = wanted_report::open(c.report, "evacuate." + c.node.value, c.how);
+  const auto report = wanted_report::open(c.report, "evacuate-" + c.node.value, c.how);
   if (!report)
     return complain(report.error());
   interrupts signals;
@@ -297,6 +306,14 @@ int carry_out(const options& o, const node_check_options& c) {
     return complain(checked.error());
   print(o.out == output_format::json ? readiness_json(*checked) : readiness_table(*checked));
   return as_int(all_ready(*checked) ? outcome_code::all_moved : outcome_code::usage_or_internal);
+}
+
+int carry_out(const options& o, const report_options& c) {
+  const auto told = report_past_run(o, c);
+  if (!told)
+    return complain(told.error());
+  print(*told);
+  return as_int(outcome_code::all_moved);
 }
 
 int carry_out(const options& o, const version_options&) {

@@ -13,6 +13,8 @@ struct raw_options {
   std::string cluster_file;
   std::string out = "table";
   std::string trace_file;
+  std::string state_dir;
+  std::string id;
   std::string node;
   std::vector<std::string> to;
   std::vector<std::uint32_t> vms;
@@ -47,6 +49,7 @@ struct commands {
   CLI::App* node;
   CLI::App* node_trust;
   CLI::App* node_check;
+  CLI::App* past;
   CLI::App* version;
 };
 
@@ -100,6 +103,10 @@ void add_globals(CLI::App& app, raw_options& raw) {
     ->check(CLI::IsMember({"table", "json"}))
     ->type_name("FORMAT");
   app.add_option("--trace", raw.trace_file, "write the typed trace as NDJSON")->type_name("FILE");
+  app
+    .add_option(
+      "--state-dir", raw.state_dir, "where past runs are kept (default: ~/.local/state/drover)")
+    ->type_name("DIR");
 }
 
 void add_node_commands(CLI::App& app, raw_options& raw, commands& c) {
@@ -155,6 +162,9 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   add_stream(c.run, raw.play.stream);
   add_channels(c.run, raw.play.channels);
   add_node_commands(app, raw, c);
+  c.past = app.add_subcommand("report", "past evacuations and migrations, or the report of one");
+  c.past->add_option("ID", raw.id, "of which; last = the latest");
+  add_report(c.past, raw);
   c.version = app.add_subcommand("version", "print the version");
   return c;
 }
@@ -183,6 +193,7 @@ options options_of(const raw_options& raw, const commands& c) {
   o.cluster_file = raw.cluster_file;
   o.out = raw.out == "json" ? output_format::json : output_format::table;
   o.trace_file = raw.trace_file;
+  o.state_dir = raw.state_dir;
   const auto node = raw.node.empty() ? std::nullopt : std::optional{node_id{raw.node}};
   const auto how = policy_from_string(raw.how);
   const auto stream = stream_kind_from_string(raw.stream);
@@ -198,13 +209,8 @@ options options_of(const raw_options& raw, const commands& c) {
     o.command = plan_options{*node, nodes_of(raw.to)};
   else if (c.migrate->parsed())
     o.command = migrate_options{
-      vm_id{raw.vm},
-      *node,
-      how.value_or(policy::ticket),
-      exposure_options_of(raw.shown),
-      raw.report,
-      stream,
-      optional_of(raw.channels)};
+      vm_id{raw.vm}, *node,  how.value_or(policy::ticket), exposure_options_of(raw.shown),
+      raw.report,    stream, optional_of(raw.channels)};
   else if (c.evacuate->parsed())
     o.command = evacuate_options{
       *node,
@@ -223,6 +229,8 @@ options options_of(const raw_options& raw, const commands& c) {
     o.command = node_trust_options{*node, raw.yes};
   else if (c.node_check->parsed())
     o.command = node_check_options{nodes_of(raw.nodes)};
+  else if (c.past->parsed())
+    o.command = report_options{raw.id, raw.report};
   else
     o.command = version_options{};
   return o;
@@ -248,7 +256,7 @@ std::variant<options, printed_exit> parse_options(int argc, const char* const* a
       is_error ? "drover: " + std::string{e.what()} + "; see drover --help\n" : out.str(),
       is_error};
   }
-  const bool needs_cluster = !c.run->parsed() && !c.version->parsed();
+  const bool needs_cluster = !c.run->parsed() && !c.past->parsed() && !c.version->parsed();
   if (needs_cluster && raw.cluster_file.empty())
     return printed_exit{"drover: --cluster FILE is missing; see drover --help\n", true};
   if (c.run->parsed())

@@ -117,16 +117,23 @@ struct node_check_options {
   std::vector<node_id> nodes; ///< empty = all
 };
 
+/// What a past evacuation or migration was like.
+struct report_options {
+  std::string id;     ///< empty = list them
+  std::string report; ///< directory, empty = the working one
+};
+
 struct version_options {};
 
 struct options {
   std::string cluster_file;
   output_format out = output_format::table;
   std::string trace_file; ///< empty = none
+  std::string state_dir;  ///< where past runs are kept; empty = the user's
   std::variant<
     status_options, vm_start_options, vm_stop_options, vm_list_options, plan_options,
     migrate_options, evacuate_options, run_options, node_trust_options, node_check_options,
-    version_options>
+    report_options, version_options>
     command;
 };
 

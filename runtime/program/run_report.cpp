@@ -30,14 +30,18 @@ result<done> write_report_file(const std::filesystem::path& path, const std::str
   return done{};
 }
 
-result<done> write_run_report(
-  const std::filesystem::path& base, nlohmann::ordered_json run, const report_facts& facts) {
+nlohmann::ordered_json told_run(nlohmann::ordered_json run, const report_facts& facts) {
   run["title"] = facts.title;
   auto& environment = run["environment"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : facts.environment)
     if (!value.empty())
       environment[name] = value;
   environment["drover"] = DROVER_VERSION;
+  return run;
+}
+
+result<done> write_run_report(
+  const std::filesystem::path& base, const nlohmann::ordered_json& run) {
   auto written = write_report_file(base.string() + ".html", report_page(run));
   if (written)
     written = write_report_file(base.string() + ".csv", vms_csv(run));

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -22,9 +23,14 @@ struct report_facts {
 /// Makes the directory where there is none; `invalid` where it cannot be written.
 result<done> prepare_report_directory(const std::filesystem::path& path);
 
-/// Writes `base`.html, `base`.csv and `base`.run.json; `run` as run_history tells the whole.
-result<done> write_run_report(
-  const std::filesystem::path& base, nlohmann::ordered_json run, const report_facts& facts);
+/// `run` as run_history tells the whole, with the facts that a report shows of it.
+nlohmann::ordered_json told_run(nlohmann::ordered_json run, const report_facts& facts);
+
+/// What a report's files end with.
+inline constexpr std::array<const char*, 3> report_endings{".html", ".csv", ".run.json"};
+
+/// Writes `base` with each of the endings.
+result<done> write_run_report(const std::filesystem::path& base, const nlohmann::ordered_json& run);
 
 result<done> write_report_file(const std::filesystem::path& path, const std::string& text);
 

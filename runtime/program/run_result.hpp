@@ -41,6 +41,7 @@ struct stayed_vm {
 
 struct run_result {
   outcome_code code = outcome_code::all_moved;
+  std::string id;      ///< under which it is kept for `drover report`; empty = it is not
   std::string message; ///< why nothing was started, or empty
   std::vector<migration_result> migrations;
   std::vector<stayed_vm> stayed; ///< by vmid; includes what needs an operator

@@ -68,7 +68,7 @@ std::string to_json(const run_result& r) {
   ordered_json migrations = ordered_json::array();
   for (const auto& m : r.migrations)
     migrations.push_back(json_of(m));
-  const ordered_json whole = {
+  ordered_json whole = {
     {"result", std::string{to_string(r.code)}},
     {"exit_code", static_cast<int>(r.code)},
     {"message", r.message},
@@ -79,6 +79,8 @@ std::string to_json(const run_result& r) {
     {"blackout_s", json_of(r.blackout)},
     {"handover_s", json_of(r.handover)},
     {"migrations", migrations}};
+  if (!r.id.empty())
+    whole["id"] = r.id;
   return whole.dump(2) + "\n";
 }
 
@@ -111,6 +113,8 @@ std::string to_table(const run_result& r) {
   fmt::format_to(
     into, "{}: {} moved, {} did not, in {:.1f} s\n", to_string(r.code), r.moved, r.stayed.size(),
     r.duration_s);
+  if (!r.id.empty())
+    fmt::format_to(into, "drover report {} tells it again\n", r.id);
   return out;
 }
 

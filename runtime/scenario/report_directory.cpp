@@ -32,14 +32,15 @@ result<done> report_directory::write_run(
   const run_key& key, const scenario_file& scenario, const run_history& history) const {
   const auto how = only_policy(scenario);
   return write_run_report(
-    path_ / to_string(key), history.whole(),
-    {to_string(key),
-     {{"scenario", scenario.name},
-      {"why", scenario.why},
-      {"policy", how ? std::string{to_string(*how)} : "several"},
-      {"store_lag", key.lag ? format_time_span(*key.lag) : ""},
-      {"seed", key.seed ? std::to_string(*key.seed) : ""},
-      {"world", key.seed ? "sim" : "local"}}});
+    path_ / to_string(key),
+    told_run(
+      history.whole(), {to_string(key),
+                        {{"scenario", scenario.name},
+                         {"why", scenario.why},
+                         {"policy", how ? std::string{to_string(*how)} : "several"},
+                         {"store_lag", key.lag ? format_time_span(*key.lag) : ""},
+                         {"seed", key.seed ? std::to_string(*key.seed) : ""},
+                         {"world", key.seed ? "sim" : "local"}}}));
 }
 
 result<done> report_directory::write_comparison(const comparison& c) const {

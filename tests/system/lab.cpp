@@ -69,7 +69,8 @@ std::string lab::config_path(const std::string& node, std::uint32_t vm) const {
 }
 
 std::vector<std::string> lab::command(std::vector<std::string> words) const {
-  std::vector<std::string> argv{DROVER_PROGRAM, "--cluster", cluster_file()};
+  std::vector<std::string> argv{
+    DROVER_PROGRAM, "--cluster", cluster_file(), "--state-dir", (directory() / "state").string()};
   argv.insert(argv.end(), words.begin(), words.end());
   return argv;
 }

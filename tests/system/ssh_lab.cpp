@@ -51,7 +51,8 @@ void ssh_lab::write() const { std::ofstream{directory_.path() / "rack.json"} << 
 
 finished_program ssh_lab::run(std::vector<std::string> words) const {
   std::vector<std::string> argv{
-    DROVER_PROGRAM, "--cluster", (directory_.path() / "rack.json").string()};
+    DROVER_PROGRAM, "--cluster", (directory_.path() / "rack.json").string(), "--state-dir",
+    (directory_.path() / "state").string()};
   argv.insert(argv.end(), words.begin(), words.end());
   auto ended = run_program(argv, 60s);
   CHECK_FALSE(ended.timed_out);

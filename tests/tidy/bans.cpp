@@ -129,6 +129,7 @@ const std::vector<allowance>& allowances() {
     {"runtime/program/interrupts", {"thread", "lock"}, "waits for signals on a thread"},
     {"runtime/program/node_check", {"clock", "lock"}, "asks all nodes and compares clocks"},
     {"runtime/program/node_links", {"environment"}, "finds the ssh-agent, as ssh would"},
+    {"runtime/program/past_runs", {"file", "environment"}, "past runs are files of the user"},
     {"runtime/program/passphrase_prompt", {"file"}, "opens the terminal"},
     {"runtime/program/traced_link", {"clock"}, "stamps what it sees of a link"},
     {"runtime/program/progress",

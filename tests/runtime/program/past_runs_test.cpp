@@ -1,0 +1,92 @@
+#include "runtime/program/past_runs.hpp"
+
+#include "tests/support/run_program.hpp"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+using namespace drover;
+using namespace drover::testing;
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json some_run(int vms = 1) {
+  ordered_json run{
+    {"vms", ordered_json::array()},
+    {"evacuations", ordered_json::array()},
+    {"environment", {{"cluster", "lab"}}}};
+  for (int i = 0; i < vms; ++i)
+    run["vms"].push_back({{"vm", 100 + i}});
+  return run;
+}
+
+wall_time at_s(std::int64_t s) { return wall_time{std::chrono::seconds{s}}; }
+
+past_runs in(const temporary_directory& room) {
+  auto opened = past_runs::at((room.path() / "state").string());
+  REQUIRE(opened);
+  return *opened;
+}
+
+} // namespace
+
+TEST_CASE("a run is kept under its moment and found again by its id", "[contract]") {
+  const temporary_directory room;
+  auto past = in(room);
+  CHECK(past.ids().empty());
+  REQUIRE_FALSE(past.read("last"));
+  const auto first = past.keep("evacuate-n1", some_run(1), at_s(1'795'423'006));
+  REQUIRE(first);
+  CHECK(*first == "20261123-083646-evacuate-n1");
+  const auto second = past.keep("evacuate-n1", some_run(2), at_s(1'795'423'006));
+  REQUIRE(second);
+  CHECK(*second == *first + "-2");
+  REQUIRE(past.keep("migrate-105", some_run(3), at_s(1'795'423'007)));
+  CHECK(past.ids().size() == 3);
+  const auto read = past.read(*second);
+  REQUIRE(read);
+  CHECK(read->at("vms").size() == 2);
+  CHECK(read->at("id") == *second);
+  const auto last = past.read("last");
+  REQUIRE(last);
+  CHECK(last->at("vms").size() == 3);
+}
+
+TEST_CASE("an id that is none, or leads elsewhere, is refused", "[contract]") {
+  const temporary_directory room;
+  auto past = in(room);
+  REQUIRE(past.keep("evacuate-n1", some_run(), at_s(1)));
+  std::ofstream{room.path() / "state/secret.json"} << some_run().dump();
+  std::ofstream{room.path() / "state/runs/broken.json"} << "{\"vms\": ";
+  std::ofstream{room.path() / "state/runs/other.json"} << "{\"vms\": 7}";
+  for (const auto* id : {"none", "../secret", "", ".", "/etc/passwd", "broken", "other"}) {
+    INFO(id);
+    const auto read = past.read(id);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().code == errc::invalid);
+  }
+  CHECK(past.read("none").error().what.find("drover report lists them") != std::string::npos);
+}
+
+TEST_CASE("only the latest runs are kept", "[contract]") {
+  const temporary_directory room;
+  auto past = in(room);
+  for (std::size_t i = 0; i < past_runs::kept_max + 3; ++i)
+    REQUIRE(past.keep("evacuate-n1", some_run(), at_s(static_cast<std::int64_t>(i))));
+  const auto ids = past.ids();
+  CHECK(ids.size() == past_runs::kept_max);
+  CHECK(ids.front() == "19700101-000003-evacuate-n1");
+}
+
+TEST_CASE("a state directory that cannot be is an error, and nothing else", "[contract]") {
+  const temporary_directory room;
+  std::ofstream{room.path() / "file"} << "a file";
+  auto past = past_runs::at((room.path() / "file").string());
+  REQUIRE(past);
+  const auto kept = past->keep("evacuate-n1", some_run(), at_s(1));
+  REQUIRE_FALSE(kept);
+  CHECK(kept.error().code == errc::refused);
+  CHECK(kept.error().context.find("file") != std::string::npos);
+}
