@@ -25,10 +25,18 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 function fill(id, ...children) { by_id(id).replaceChildren(...children); }
+/// The same, but what stands in its place already is not touched: hundreds of rows take their time.
+function fill_kept(id, wanted) {
+  const parent = by_id(id);
+  wanted.forEach((child, i) => {
+    if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] || null);
+  });
+  while (parent.children.length > wanted.length) parent.lastElementChild.remove();
+}
 function show(id, is_shown) { by_id(id).hidden = !is_shown; }
 
 class run_view {
-  constructor() { this.vms = new Map(); this.frame = { evacuations: [], nodes: [], now: 0 }; }
+  constructor() { this.vms = new Map(); this.rows = new Map(); this.frame = { evacuations: [], nodes: [], now: 0 }; }
 
   take(update) {
     this.frame = update;
@@ -148,14 +156,24 @@ class run_view {
       element('b', {}, 'VM ' + vm.vm + ' '), vm.result.replaceAll('_', ' ') + ': ' + vm.reason)));
   }
 
+  /// A VM that is told of again is another object, so the row of an old one still holds.
+  row_of(vm) {
+    const known = this.rows.get(vm.vm);
+    if (known && known.vm === vm) return known.row;
+    const row = element('tr', { 'data-row': vm.vm },
+      ...[vm.vm, vm.source, vm.target, (vm.result || vm.phase).replaceAll('_', ' '), ms(vm.pause_s),
+        ms(vm.blackout_s), ms(vm.handover_s), vm.total_s == null ? '–' : span(vm.total_s),
+        vm.bytes == null ? '–' : size(vm.bytes), vm.reason || ''].map((cell) => element('td', {}, String(cell))));
+    if (known) known.row.replaceWith(row);
+    this.rows.set(vm.vm, { vm, row });
+    return row;
+  }
+
   draw_table() {
     const wanted = by_id('search').value.trim().toLowerCase();
     const text = (vm) => [vm.vm, vm.source, vm.target, vm.policy, vm.result || vm.phase, vm.reason || ''].join(' ');
     const rows = [...this.vms.values()].filter((vm) => text(vm).toLowerCase().includes(wanted));
-    fill('rows', ...rows.map((vm) => element('tr', { 'data-row': vm.vm },
-      ...[vm.vm, vm.source, vm.target, (vm.result || vm.phase).replaceAll('_', ' '), ms(vm.pause_s),
-        ms(vm.blackout_s), ms(vm.handover_s), vm.total_s == null ? '–' : span(vm.total_s),
-        vm.bytes == null ? '–' : size(vm.bytes), vm.reason || ''].map((cell) => element('td', {}, String(cell))))));
+    fill_kept('rows', rows.map((vm) => this.row_of(vm)));
     show('vms_part', !this.frame.comparison || this.vms.size > 0);
     by_id('found').textContent = rows.length + ' of ' + this.vms.size;
   }

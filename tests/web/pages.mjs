@@ -1,10 +1,11 @@
 // pages.mjs MODULES DROVER SCENARIO SCRATCH: opens the live page in Chromium during a real run, sees VMs
 // arrive, and the report after it; the numbers that the pages show are the result's. Screenshots stay
-// in SCRATCH for whoever wants to look.
+// in SCRATCH for whoever wants to look. Two simulated runs show what a short real one does not: VMs
+// that a plan leaves where they are, and hundreds of VMs on one page.
 import { createRequire } from 'node:module';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import assert from 'node:assert/strict';
 
 const [modules, drover, scenario, scratch] = process.argv.slice(2);
@@ -51,47 +52,127 @@ async function check_numbers(page, result, where) {
   }
 }
 
-const report = join(scratch, 'report');
-const run = spawn(drover, ['run', scenario, '-o', 'json', '--metrics', '127.0.0.1:0',
-  '--metrics-linger', '10m', '--report', report], { stdio: ['ignore', 'pipe', 'pipe'] });
-let out = '', err = '';
-run.stdout.on('data', (d) => { out += d; });
-run.stderr.on('data', (d) => { err += d; });
-const ended = new Promise((resolve) => run.on('close', resolve));
-async function until(what, condition, seconds = 120) {
-  for (let i = 0; i < seconds * 20; ++i) {
-    if (await condition()) return;
-    await new Promise((next) => setTimeout(next, 50));
+class watched_run {
+  constructor(...words) {
+    this.child = spawn(drover, ['run', ...words, '-o', 'json', '--metrics', '127.0.0.1:0',
+      '--metrics-linger', '10m'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.out = this.err = '';
+    this.child.stdout.on('data', (d) => { this.out += d; });
+    this.child.stderr.on('data', (d) => { this.err += d; });
+    this.ended = new Promise((resolve) => this.child.on('close', resolve));
   }
-  throw new Error(`waited ${seconds} s for ${what}\n${err}`);
+  async until(what, condition, seconds = 120) {
+    for (let i = 0; i < seconds * 20; ++i) {
+      if (await condition()) return;
+      await new Promise((next) => setTimeout(next, 50));
+    }
+    throw new Error(`waited ${seconds} s for ${what}\n${this.err}`);
+  }
+  async url() {
+    await this.until('the address', () => /live page at (http:\S+)/.test(this.err));
+    return this.err.match(/live page at (http:\S+)/)[1];
+  }
+  async result() {
+    await this.until('the result', () => { try { JSON.parse(this.out); return true; } catch { return false; } });
+    return JSON.parse(this.out);
+  }
+  async end() {
+    this.child.kill('SIGINT');
+    await this.ended;
+  }
 }
 
+/// What does not move stands on the page with the reason that the result tells.
+async function check_left_out(browser) {
+  const run = new watched_run(join(dirname(scenario), 'no_room.json'), '--world', 'sim');
+  try {
+    const page = await open(browser, await run.url(), 390, 'dark');
+    const result = await run.result();
+    await run.until('the page', async () => await text_of(page, '[data-sum=stayed]').catch(() => '') ===
+      String(result.stayed.length), 10);
+    assert.equal(await page.locator('#failure_list li').count(), result.stayed.length, 'each VM that stays');
+    for (const vm of result.stayed)
+      assert.ok((await text_of(page, `[data-failed="${vm.vmid}"]`)).includes(vm.reason), `why VM ${vm.vmid} stays`);
+    assert.ok((await text_of(page, '#state')).includes('infeasible'), 'the state of the evacuation');
+    await look(page, 'live-left-out-390-dark');
+    await page.close();
+    return result.stayed.length;
+  } finally {
+    await run.end();
+  }
+}
+
+/// The page with five hundred VMs: all are there, and drawing them leaves time for the reader.
+async function check_many(browser) {
+  const file = join(scratch, 'many.json');
+  const nodes = Object.fromEntries(['n1', 'n2', 'n3', 'n4'].map((n) => [n, { memory: '16G' }]));
+  writeFileSync(file, JSON.stringify({ why: 'Many VMs leave one node for three others.', deadline_s: 3600,
+    cluster: { nodes }, vms: [{ first: 1000, count: 500, node: 'n1', memory: '4M' }],
+    actions: [{ at_ms: 500, evacuate: 'n1' }], expect: { exit_code: 0, moved: 500 } }));
+  const run = new watched_run(file, '--world', 'sim');
+  try {
+    const page = await open(browser, await run.url(), 1280, 'light');
+    await run.until('500 VMs', async () => await text_of(page, '[data-sum=moved]').catch(() => '') === '500', 60);
+    assert.equal(await page.locator('#rows tr').count(), 500);
+    assert.equal(await page.locator('#lanes .vm.moved').count(), 500);
+    const drawn_ms = await page.evaluate(() => {
+      const times = [0, 1, 2, 3, 4].map(() => {
+        const begin = performance.now();
+        // As many as move at a time are told of in one update.
+        [...view.vms.values()].slice(0, 32).forEach((vm) => view.vms.set(vm.vm, { ...vm }));
+        view.draw();
+        document.body.getBoundingClientRect();
+        return performance.now() - begin;
+      });
+      return times.sort((a, b) => a - b)[2];
+    });
+    // Less than the time between two updates, on a machine that has other work, too.
+    assert.ok(drawn_ms < 300, `one drawing takes ${drawn_ms} ms`);
+    await look(page, 'live-500-1280-light');
+    await page.close();
+    return drawn_ms;
+  } finally {
+    await run.end();
+  }
+}
+
+/// The scenario on a store that makes each VM wait, so few at a time that a page drawn on a busy
+/// machine is open before the last one arrives.
+function slow_scenario() {
+  const slow = JSON.parse(readFileSync(scenario, 'utf8'));
+  slow.cluster.store = { kind: 'lagging', lag: '400ms' };
+  slow.cluster.limits.prepare = 4;
+  const file = join(scratch, 'slow.json');
+  writeFileSync(file, JSON.stringify(slow));
+  return file;
+}
+
+const report = join(scratch, 'report');
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+const run = new watched_run(slow_scenario(), '--report', report);
 try {
-  await until('the address', () => /live page at (http:\S+)/.test(err));
-  const url = err.match(/live page at (http:\S+)/)[1];
+  const url = await run.url();
   const live = await open(browser, url, 1280, 'light');
 
   // While it runs: VMs that wait, move and have arrived, one after the other.
   const seen = new Set();
   let shot = false;
-  await until('the end of the run', async () => {
+  await run.until('the end of the run', async () => {
     const moved = Number(await text_of(live, '[data-sum=moved]').catch(() => 0));
     seen.add(moved);
     if (moved > 0 && !shot) { shot = true; await look(live, 'live-running-1280-light'); }
-    return err.includes('metrics stay at');
+    return run.err.includes('metrics stay at');
   }, 300);
-  await until('the result', () => { try { JSON.parse(out); return true; } catch { return false; } });
-  const result = JSON.parse(out);
+  const result = await run.result();
   assert.equal(result.verdict, 'passed');
   const partly = [...seen].filter((n) => n > 0 && n < result.moved).length;
   assert.ok(partly >= 1, `VMs were seen to arrive one after the other: ${[...seen]}`);
-  await until('the last update', async () => await text_of(live, '[data-sum=moved]') === String(result.moved), 10);
+  await run.until('the last update', async () => await text_of(live, '[data-sum=moved]') === String(result.moved), 10);
   await check_numbers(live, result, 'live page');
   for (const [width, scheme] of sizes) {
     const page = await open(browser, url, width, scheme);
-    await until('the page', async () => await text_of(page, '[data-sum=moved]').catch(() => '') === String(result.moved), 10);
+    await run.until('the page', async () => await text_of(page, '[data-sum=moved]').catch(() => '') === String(result.moved), 10);
     await look(page, `live-${width}-${scheme}`);
     await page.close();
   }
@@ -118,12 +199,14 @@ try {
   const lines = readFileSync(join(report, result.scenario + '.csv'), 'utf8').trim().split('\n');
   assert.equal(lines.length, result.migrations.length + 1, 'a line of CSV for each VM');
 
-  const foreign = requests.filter((r) => !r.startsWith(url) && !r.startsWith('file://' + scratch));
+  const stayed = await check_left_out(browser);
+  const drawn_ms = await check_many(browser);
+  const foreign = requests.filter((r) => !/^http:\/\/127\.0\.0\.1:\d+\//.test(r) && !r.startsWith('file://' + scratch));
   assert.deepEqual(foreign, [], 'nothing is fetched from anywhere else');
   assert.deepEqual(wrong, [], 'the pages complain of nothing');
-  console.log(`live page and report show the result: ${result.moved} VMs, arrivals seen at ${[...seen].sort((a, b) => a - b)}`);
+  console.log(`live page and report show the result: ${result.moved} VMs, arrivals seen at ${[...seen].sort((a, b) => a - b)}; ` +
+    `${stayed} that stay are shown with their reasons; 500 VMs are drawn in ${drawn_ms.toFixed(0)} ms`);
 } finally {
   await browser.close();
-  run.kill('SIGINT');
-  await ended;
+  await run.end();
 }
