@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <thread>
 #include <unistd.h>
 
@@ -36,6 +37,20 @@ std::uint16_t free_port() {
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
   ::close(fd);
   return ntohs(address.sin_port);
+}
+
+/// A socket's file is there a moment before anybody listens at it.
+bool somebody_listens_at(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return false;
+  path.copy(address.sun_path, path.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool is_taken =
+    ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return is_taken;
 }
 
 std::vector<pid_t> children_of(pid_t pid) {
@@ -209,7 +224,7 @@ void test_sshd::kill_all() {
 test_ssh_agent::test_ssh_agent()
   : process_(std::make_unique<running_program>(
       std::vector<std::string>{"ssh-agent", "-D", "-a", socket()})) {
-  if (!wait_until([this] { return std::filesystem::exists(socket()); }))
+  if (!wait_until([this] { return somebody_listens_at(socket()); }))
     throw std::runtime_error("ssh-agent does not start");
 }
 
