@@ -1,5 +1,6 @@
 // How a machine ends, lets go, goes on, and what it is asked.
 #include "runtime/hypervisor/qemu_machine.hpp"
+#include "runtime/hypervisor/refused_cont.hpp"
 
 #include <utility>
 
@@ -198,20 +199,20 @@ void qemu_machine::send_cont(int attempts_left) {
 }
 
 void qemu_machine::retry_cont(const error& refused, int attempts_left) {
-  // A source reports `completed` some moments before it is in postmigrate, and refuses `cont` until
-  // then. Only in that state is a refusal no answer yet.
   call(
     "query-status", nullptr,
     [weak = weak_from_this(), refused, attempts_left](const result<json>& status) {
       const auto self = weak.lock();
       if (!self)
         return;
-      const bool is_finishing =
-        status && status->is_object() && status->value("status", "") == "finish-migrate";
-      if (!is_finishing) {
+      const auto verdict = judge_refused_cont(
+        status && status->is_object() ? status->value("status", "") : std::string{});
+      if (verdict == refused_cont::final) {
         self->continuing_ = false;
         return self->answer_all<wall_time>(self->resume_answers_, tl::unexpected(refused));
       }
+      if (verdict == refused_cont::ask_once_more)
+        return self->send_cont(0);
       self->continue_timer_.expires_after(continue_delay);
       self->continue_timer_.async_wait([weak, attempts_left](const asio::error_code& failure) {
         if (const auto again = weak.lock(); again && !failure)

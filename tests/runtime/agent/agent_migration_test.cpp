@@ -94,7 +94,9 @@ TEST_CASE("a real QEMU goes on at its source when the target makes the epoch voi
   const auto proof = ask(two.target, wire::void_handover{{*two.evidence}});
   REQUIRE(proof);
   CHECK_FALSE(ask(two.target, wire::take_over{{*two.evidence}}));
-  REQUIRE(ask(two.source, wire::continue_source{*two.evidence, *proof}));
+  const auto gone_on = ask(two.source, wire::continue_source{*two.evidence, *proof});
+  INFO((gone_on ? "" : to_string(gone_on.error())));
+  REQUIRE(gone_on);
   REQUIRE(ask(two.source, wire::settle{{*two.evidence}}));
   CHECK(two.state(two.source) == wire::run_state::running);
   // Its target's copy goes when that node sees that the source runs.

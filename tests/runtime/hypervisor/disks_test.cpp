@@ -4,7 +4,6 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
-#include <thread>
 
 namespace drover {
 
@@ -23,10 +22,6 @@ struct disk_move : contracts::hypervisor_calls {
     const std::string disk = "scsihw: virtio-scsi-pci\nscsi0: shared:a.raw\n";
     begin_move(7, qemu.config("2056k", disk));
     wait_completed();
-    // QEMU tells the stream's end some moments before it lets the source go on.
-    for (int n = 0; n < 200 && state(side::source) != run_state::postmigrate; ++n)
-      std::this_thread::sleep_for(milliseconds{10});
-    REQUIRE(state(side::source) == run_state::postmigrate);
   }
 };
 
