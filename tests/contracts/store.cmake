@@ -20,3 +20,10 @@ target_link_libraries(drover_etcd_cluster PUBLIC drover_store_contract)
 drover_test(store_etcd_contract_test contracts
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_etcd_contract_test.cpp
   LINK drover_etcd_cluster)
+
+if(fuse3_FOUND)
+  drover_test(store_mounted_contract_test contracts
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/store_mounted_contract_test.cpp
+    LINK drover_store_contract drover_mounted_store)
+  set_tests_properties(store_mounted_contract_test PROPERTIES SKIP_REGULAR_EXPRESSION "SKIPPED: ")
+endif()

@@ -16,7 +16,7 @@ packages_build=(g++ cmake ninja-build ccache lld pkg-config binutils libcaf-dev 
 packages_run=(qemu-system-x86 procps)
 # shellcheck disable=SC2034
 packages_test=(prometheus clang-format jq spin gcc etcd-server openssl openssh-server
-  openssh-client iproute2 chromium fonts-dejavu-core bsdutils)
+  openssh-client iproute2 chromium fonts-dejavu-core bsdutils libfuse3-dev)
 command -v npm > /dev/null || packages_test+=(nodejs npm)
 
 say() { printf '%s\n' "$*"; }
