@@ -88,6 +88,10 @@ private:
     wall_time at;
     nanoseconds clock_shift;
   };
+  struct cancelled_stream {
+    epoch number;
+    std::string reason;
+  };
   struct claim_state {
     epoch number;
     std::optional<result<wire::claimed>> end; ///< absent: under way
@@ -147,6 +151,11 @@ private:
   void share_bandwidth_anew();
   void tell_shares(const bandwidth_by_vm& shares);
   task<done> tell_share(vm_id vm, std::uint64_t bytes_per_s);
+
+  // agent_quorum.cpp: no pause without a store that takes writes.
+  void need_quorum();
+  task<done> cancel_without_quorum();
+  void explain_cancel(const ticket& t, wire::outcome& ended) const;
 
   // agent_target.cpp: T until it runs.
   task<answered> handle(wire::receive asked, mono_time until);
@@ -288,6 +297,9 @@ private:
   std::map<vm_id, stamp> loaded_;  ///< T: its stream's end
   /// What the streams that leave here were told last.
   bandwidth_by_vm told_shares_;
+  bool needing_quorum_ = false;
+  /// Streams that were cancelled for want of a quorum, and what the store said.
+  std::map<vm_id, cancelled_stream> without_quorum_;
   std::optional<cordon_held> cordon_;
   std::uint64_t cordon_generation_ = 0;
 

@@ -89,6 +89,7 @@ task<done> agent::adopt() {
   look_for_leftovers();
   watch_half_begun();
   watch_settled();
+  need_quorum();
   co_return done{};
 }
 

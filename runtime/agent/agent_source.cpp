@@ -233,6 +233,7 @@ task<agent::answered> agent::handle(wire::stream asked, mono_time) {
     share_bandwidth_anew();
     co_return tl::unexpected{begun.error()};
   }
+  need_quorum();
   co_return wire::accepted{};
 }
 
@@ -270,6 +271,7 @@ task<agent::answered> agent::handle(wire::await_outcome asked, mono_time until) 
       if (!target && !ended->stopped && stopped_.contains(t.vm()))
         ended->stopped = stopped_.at(t.vm()).at;
       // A moment that an earlier agent has heard of has no shift that this one could tell.
+      explain_cancel(t, *ended);
       const auto& heard = target ? loaded_ : stopped_;
       const auto moment = target ? ended->ended : ended->stopped;
       if (const auto found = heard.find(t.vm()); found != heard.end() && found->second.at == moment)
