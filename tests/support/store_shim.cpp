@@ -54,14 +54,17 @@ int answer(shim_call::access kind, bool is_move, Call make) {
   return -here().faults.after(call, make(call));
 }
 
+/// A file that was removed or replaced while it was open has no name any more.
 template <class Call>
-int reading(Call make) {
+int reading(const char* name, Call make) {
+  if (name == nullptr)
+    return -ENOENT;
   return answer(shim_call::access::read, false, [&](const shim_call&) { return make(); });
 }
 
 template <class Call>
-int writing(Call make) {
-  return answer(shim_call::access::write, false, make);
+int writing(const char* name, Call make) {
+  return name == nullptr ? -ENOENT : answer(shim_call::access::write, false, make);
 }
 
 void* begin(fuse_conn_info*, fuse_config* config) {
@@ -73,12 +76,12 @@ void* begin(fuse_conn_info*, fuse_config* config) {
 }
 
 int on_getattr(const char* name, struct stat* facts, fuse_file_info*) {
-  return reading([&] { return here().tree.status(name, *facts); });
+  return reading(name, [&] { return here().tree.status(name, *facts); });
 }
 
 int on_readdir(
   const char* name, void* into, fuse_fill_dir_t fill, off_t, fuse_file_info*, fuse_readdir_flags) {
-  return reading([&] {
+  return reading(name, [&] {
     std::vector<std::string> names;
     const auto failed = here().tree.names_in(name, names);
     for (const auto& one : names)
@@ -88,40 +91,43 @@ int on_readdir(
 }
 
 int on_open(const char* name, fuse_file_info*) {
-  return reading([&] { return here().tree.open(name); });
+  return reading(name, [&] { return here().tree.open(name); });
 }
 
 int on_read(const char* name, char* into, std::size_t size, off_t offset, fuse_file_info*) {
   std::size_t got = 0;
-  const auto failed = reading([&] { return here().tree.read(name, into, size, offset, got); });
+  const auto failed =
+    reading(name, [&] { return here().tree.read(name, into, size, offset, got); });
   return failed != 0 ? failed : static_cast<int>(got);
 }
 
 int on_create(const char* name, mode_t, fuse_file_info*) {
-  return writing([&](const shim_call&) { return here().tree.create(name); });
+  return writing(name, [&](const shim_call&) { return here().tree.create(name); });
 }
 
 int on_write(const char* name, const char* text, std::size_t size, off_t offset, fuse_file_info*) {
-  const auto failed = writing([&](const shim_call&) {
+  const auto failed = writing(name, [&](const shim_call&) {
     return here().tree.write(name, {text, size}, offset);
   });
   return failed != 0 ? failed : static_cast<int>(size);
 }
 
 int on_truncate(const char* name, off_t size, fuse_file_info*) {
-  return writing([&](const shim_call&) { return here().tree.truncate(name, size); });
+  return writing(name, [&](const shim_call&) { return here().tree.truncate(name, size); });
 }
 
 int on_mkdir(const char* name, mode_t) {
-  return writing([&](const shim_call& by) { return here().tree.make_directory(name, by.node); });
+  return writing(
+    name, [&](const shim_call& by) { return here().tree.make_directory(name, by.node); });
 }
 
 int on_unlink(const char* name) {
-  return writing([&](const shim_call&) { return here().tree.remove(name, here().faults.stale()); });
+  return writing(
+    name, [&](const shim_call&) { return here().tree.remove(name, here().faults.stale()); });
 }
 
 int on_rmdir(const char* name) {
-  return writing([&](const shim_call&) { return here().tree.remove_directory(name); });
+  return writing(name, [&](const shim_call&) { return here().tree.remove_directory(name); });
 }
 
 int on_rename(const char* from, const char* to, unsigned flags) {
@@ -135,7 +141,7 @@ int on_rename(const char* from, const char* to, unsigned flags) {
 int on_utimens(const char* name, const timespec* times, fuse_file_info*) {
   const bool to_zero = times != nullptr && times[1].tv_nsec == 0 && times[1].tv_sec == 0;
   return writing(
-    [&](const shim_call& by) { return here().tree.set_times(name, to_zero, by.node); });
+    name, [&](const shim_call& by) { return here().tree.set_times(name, to_zero, by.node); });
 }
 
 int on_chmod(const char*, mode_t mode, fuse_file_info*) {

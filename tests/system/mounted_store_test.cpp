@@ -2,8 +2,8 @@
 // refuses, hangs, answers wrongly or takes back makes no pause longer and loses no VM.
 #include "tests/support/mounted_store.hpp"
 #include "tests/system/lab.hpp"
+#include "tests/system/trace_file.hpp"
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <fstream>
@@ -21,15 +21,6 @@ namespace {
 
 /// Writes faster than its stream may carry, so it streams until somebody cancels it.
 const lab_vm slow{150, "n1", 8192, 100, 8};
-
-std::vector<json> events_in(const std::filesystem::path& trace) {
-  std::vector<json> events;
-  std::ifstream lines{trace};
-  for (std::string line; std::getline(lines, line);)
-    if (auto event = json::parse(line, nullptr, false); event.is_object())
-      events.push_back(std::move(event));
-  return events;
-}
 
 std::vector<lab_vm> some_vms(std::uint32_t count) {
   std::vector<lab_vm> vms;
@@ -66,55 +57,12 @@ struct mounted_lab {
   }
 
   std::vector<std::string> evacuate(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words{"evacuate", "n1", "-o", "json", "--trace", trace().string()};
+    std::vector<std::string> words{"evacuate", "n1",      "-o",
+                                   "json",     "--trace", trace().path().string()};
     words.insert(words.end(), more.begin(), more.end());
     return cluster->command(words);
   }
-  std::filesystem::path trace() const { return cluster->directory() / "trace"; }
-
-  /// Waits until the trace has `count` events like this.
-  bool wait_for_trace(const json& wanted, std::size_t count, std::chrono::seconds patience) const {
-    const auto until = std::chrono::steady_clock::now() + patience;
-    const auto is_like = [&](const json& event) {
-      return std::all_of(wanted.items().begin(), wanted.items().end(), [&](const auto& field) {
-        return event.contains(field.key()) && event.at(field.key()) == field.value();
-      });
-    };
-    for (;;) {
-      const auto events = events_in(trace());
-      if (
-        std::count_if(events.begin(), events.end(), is_like) >= static_cast<std::ptrdiff_t>(count))
-        return true;
-      if (std::chrono::steady_clock::now() >= until)
-        return false;
-      std::this_thread::sleep_for(20ms);
-    }
-  }
-
-  /// Under the policy `ticket` no operation on a VM lies in its pause.
-  void check_no_pause_waited() const {
-    struct pause {
-      std::int64_t begin = 0;
-      std::int64_t end = 0;
-    };
-    const auto events = events_in(trace());
-    std::map<int, pause> pauses;
-    for (const auto& event : events)
-      if (event.at("event") == "pause_mark") {
-        if (event.at("mark") == "source_stopped")
-          pauses[event.at("vm")] = {event.at("marked_at"), 0};
-        if (event.at("mark") == "resumed")
-          pauses[event.at("vm")].end = event.at("marked_at");
-      }
-    CHECK_FALSE(pauses.empty());
-    for (const auto& event : events) {
-      if (event.at("event") != "store_operation" || !pauses.contains(event.at("vm")))
-        continue;
-      const auto& in = pauses.at(event.at("vm"));
-      INFO(event.dump());
-      CHECK_FALSE((event.at("begin") < in.end && event.at("end") > in.begin));
-    }
-  }
+  trace_file trace() const { return trace_file{cluster->directory() / "trace"}; }
 
   /// All have left n1.
   void require_all_settled() {
@@ -194,9 +142,9 @@ TEST_CASE("a store that stops taking writes while memory flows lets no VM be pau
   if (!l)
     return;
   running_program controller{l.evacuate()};
-  REQUIRE(l.wait_for_trace({{"event", "phase_changed"}, {"to", "streaming"}}, 1, 60s));
+  REQUIRE(l.trace().wait_for({{"event", "phase_changed"}, {"to", "streaming"}}, 1, 60s));
   l.store.tell("refuse EACCES");
-  const bool stayed = l.wait_for_trace({{"event", "phase_changed"}, {"to", "reverting"}}, 1, 60s);
+  const bool stayed = l.trace().wait_for({{"event", "phase_changed"}, {"to", "reverting"}}, 1, 60s);
   l.store.tell("clear");
   const auto ended = controller.finish(120s);
   const auto result = result_of(ended);
@@ -229,18 +177,18 @@ TEST_CASE(
       return;
     l.store.tell(std::string("when move ") + command);
     running_program controller{l.evacuate()};
-    const bool met = l.wait_for_trace({{"event", "pause_mark"}, {"mark", "resumed"}}, 1, 60s);
+    const bool met = l.trace().wait_for({{"event", "pause_mark"}, {"mark", "resumed"}}, 1, 60s);
     if (met)
       check_beats_on(*l, vms[0], lasting);
     const bool claimed_meanwhile =
-      l.wait_for_trace({{"event", "pause_mark"}, {"mark", "claimed"}}, 1, 0s);
+      l.trace().wait_for({{"event", "pause_mark"}, {"mark", "claimed"}}, 1, 0s);
     l.store.tell("clear");
     const auto ended = controller.finish(120s);
     INFO(ended.out << ended.err);
     REQUIRE(met);
     CHECK(ended.exit_code == 0);
     CHECK(claimed_meanwhile == (std::string(command).find("lie") == 0));
-    l.check_no_pause_waited();
+    l.trace().check_no_pause_waited();
     l.require_all_settled();
   }
 }
@@ -253,13 +201,13 @@ TEST_CASE("many VMs meet a store that fails in the middle, and none is lost", "[
       return;
     l.store.tell(std::string("when move ") + command);
     running_program controller{l.evacuate()};
-    REQUIRE(l.wait_for_trace({{"event", "pause_mark"}, {"mark", "resumed"}}, 1, 60s));
+    REQUIRE(l.trace().wait_for({{"event", "pause_mark"}, {"mark", "resumed"}}, 1, 60s));
     std::this_thread::sleep_for(8s);
     l.store.tell("clear");
     const auto first = controller.finish(200s);
     INFO(first.out << first.err);
     CHECK((first.exit_code == 0 || first.exit_code == 2));
-    l.check_no_pause_waited();
+    l.trace().check_no_pause_waited();
     if (first.exit_code == 2)
       CHECK(run_program(l.evacuate(), 120s).exit_code == 0);
     l.require_all_settled();
@@ -275,7 +223,7 @@ TEST_CASE("a slow store whose stats are old makes no pause longer", "[system]") 
   const auto ended = run_program(l.evacuate(), 200s);
   INFO(ended.out << ended.err);
   CHECK(ended.exit_code == 0);
-  l.check_no_pause_waited();
+  l.trace().check_no_pause_waited();
   l.require_all_settled();
 }
 
@@ -287,7 +235,7 @@ TEST_CASE("moves that were acknowledged and taken back are made again by who run
     return;
   l.store.tell("when move remember");
   running_program controller{l.evacuate()};
-  REQUIRE(l.wait_for_trace({{"event", "migration_ended"}, {"result", "moved"}}, 3, 120s));
+  REQUIRE(l.trace().wait_for({{"event", "migration_ended"}, {"result", "moved"}}, 3, 120s));
   l.store.tell("rollback");
   for (std::uint32_t vm = 100; vm < 103; ++vm)
     REQUIRE(std::filesystem::exists(l.config("n1", vm)));
@@ -297,7 +245,7 @@ TEST_CASE("moves that were acknowledged and taken back are made again by who run
   INFO(ended.out << ended.err);
   CHECK(again);
   CHECK(ended.exit_code == 4);
-  l.check_no_pause_waited();
+  l.trace().check_no_pause_waited();
   l.require_settled({100, 101, 102}, {"n2", "n3"});
   l.require_settled({slow.number}, {"n1"});
 }
