@@ -375,7 +375,7 @@ void handover::claim_answered(const result<wire::reply_body>& body) {
 }
 
 void handover::cleaned(step what, const result<wire::reply_body>& body) {
-  if (!body && ask_again(what))
+  if (!body && ask_again(what, body.error().code))
     return;
   if (!body)
     left_over_.push_back(

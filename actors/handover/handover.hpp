@@ -249,7 +249,7 @@ private:
   // handover_support.cpp: what both ways use
   void transition_to(phase next);
   void ask(side to, step what, wire::request_body body, milliseconds deadline);
-  bool ask_again(step what);
+  bool ask_again(step what, std::optional<errc> why = std::nullopt);
   void repeat(step what);
   void cancel_streaming();
   void give_back_streams();

@@ -55,7 +55,7 @@ void handover::continued(const result<wire::reply_body>& body) {
 void handover::reverted(const result<wire::reply_body>& body) {
   if (body)
     return stay_or_retry();
-  if (!ask_again(step::settle_source))
+  if (!ask_again(step::settle_source, body.error().code))
     end_with(
       verdict::needs_operator, "runs on " + order_.source.value +
                                  ", but its record and lock could not be settled: " +

@@ -37,6 +37,18 @@ patience patience_of(step what) {
   }
 }
 
+/// Two minutes and more: a quorum takes its time to come back, and until then the VM runs and only
+/// the store is behind.
+constexpr patience of_a_store{30, milliseconds{200}, whole_seconds{5}};
+
+/// The end of a handover, when the agent answers that it can be asked again: then it is there, and
+/// the store is what it waits for.
+bool waits_for_store(step what, std::optional<errc> why) {
+  const bool ends =
+    what == step::release || what == step::settle_target || what == step::settle_source;
+  return ends && why == errc::retry;
+}
+
 } // namespace
 
 std::string_view to_string(phase p) {
@@ -122,8 +134,8 @@ void handover::transition_to(phase next) {
   repeat_at_.clear();
 }
 
-bool handover::ask_again(step what) {
-  const auto p = patience_of(what);
+bool handover::ask_again(step what, std::optional<errc> why) {
+  const auto p = waits_for_store(what, why) ? of_a_store : patience_of(what);
   auto& n = repeats_[what];
   if (n >= p.repeats_max)
     return false;

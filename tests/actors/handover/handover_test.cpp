@@ -452,3 +452,27 @@ TEST_CASE(
   CHECK(rig.ending->end == verdict::moved);
   CHECK(std::count(rig.log.begin(), rig.log.end(), step::settle_target) == link);
 }
+
+TEST_CASE(
+  "a store that comes back after a minute still gets the end of every handover", "[handover]") {
+  const result<wire::reply_body> no_quorum = bad(errc::retry, "no quorum");
+  for (const auto what : {step::release, step::settle_target}) {
+    handover_rig rig;
+    rig.answers[what] = std::vector<result<wire::reply_body>>(20, no_quorum);
+    rig.answers[what].push_back(wire::accepted{});
+    rig.give(handover::begin{});
+    rig.run();
+    REQUIRE(rig.ending);
+    CHECK(rig.ending->end == verdict::moved);
+  }
+  handover_rig rig;
+  rig.answers[step::source_outcome] = {
+    wire::outcome{wire::stream_end::cancelled, "the store takes no writes", {}, {}, 0}};
+  rig.answers[step::settle_source] = std::vector<result<wire::reply_body>>(20, no_quorum);
+  rig.answers[step::settle_source].push_back(wire::accepted{});
+  rig.give(handover::begin{});
+  rig.run();
+  REQUIRE(rig.ending);
+  CHECK(rig.ending->end == verdict::stayed);
+  CHECK(rig.ending->reason == "the stream failed: the store takes no writes");
+}
