@@ -9,7 +9,8 @@ namespace drover {
 
 namespace {
 
-/// After the last of them (150 s) nothing is looked at any more; a partition heals within seconds.
+/// Most partitions heal within seconds. One that lasts takes back what was written in it whenever
+/// it heals, so the last pause is repeated as long as this agent is there.
 constexpr std::array<nanoseconds, 5> watch_pauses{
   std::chrono::seconds{5}, std::chrono::seconds{10}, std::chrono::seconds{20},
   std::chrono::seconds{40}, std::chrono::seconds{75}};
@@ -111,8 +112,8 @@ void agent::watch(const ticket& t) {
     return;
   watched_[t.vm()] = t.number();
   tasks_.spawn([](agent& self, ticket of) -> task<done> {
-    for (const auto pause : watch_pauses) {
-      co_await self.sleep(pause);
+    for (std::size_t i = 0;; i = std::min(i + 1, watch_pauses.size() - 1)) {
+      co_await self.sleep(watch_pauses.at(i));
       const auto part = self.part_of(of.vm());
       if (!runs(part.machine) || part.marks.highest() > of.number())
         break;

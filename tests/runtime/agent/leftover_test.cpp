@@ -45,6 +45,24 @@ TEST_CASE("a settling that a partition has taken back is made again", "[agent]")
     }
 }
 
+TEST_CASE("a partition that lasts for long takes nothing back for good", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::end);
+  const auto begun =
+    handover_record{vm, epoch{1}, record_state::moving, n1, n2, policy::ticket, "c:1"};
+  for (const auto after : {std::chrono::minutes{10}, std::chrono::minutes{60}}) {
+    world.clock.run_for(after);
+    REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+      all.records[vm] = begun;
+      all.configs.at(vm) = {n1, config_text(vm) + "lock: migrate\n"};
+      return done{};
+    }));
+    world.clock.run_for(std::chrono::seconds{90});
+    j.check_moved();
+  }
+}
+
 TEST_CASE("a lock that somebody else takes after the settling is left alone", "[agent]") {
   rig world;
   journey j{world};
