@@ -25,24 +25,38 @@ result<done> pmxcfs_locks::take(const std::string& name, const std::string& hold
       if (made = directory_.make_parents(place); made == 0)
         continue;
     }
-    if (made == 0) {
-      sightings_.erase(name);
-      const auto written = directory_.replace(directory_.holder(name), lock_text({name, holder}));
-      if (written == 0)
-        return done{};
-      file_calls::remove_directory(place);
-      return call.failure(written, directory_.holder(name));
-    }
+    if (made == 0)
+      return sign(call, name, holder);
     if (made != EEXIST)
       return call.failure(made, place);
     const auto present = read_holder(call, name);
     if (!present)
       return tl::unexpected(present.error());
+    if (present->empty() && was_made_here(name))
+      return sign(call, name, holder);
     auto outcome = *present == holder ? renew(call, name) : evict(call, name, *present);
     if (!outcome || *present == holder)
       return outcome;
   }
   return call.failure(errc::conflict, "it changes hands", place);
+}
+
+result<done> pmxcfs_locks::sign(
+  const file_call& call, const std::string& name, const std::string& holder) {
+  sightings_.erase(name);
+  const auto written = directory_.replace(directory_.holder(name), lock_text({name, holder}));
+  if (written == 0)
+    return done{};
+  file_calls::remove_directory(directory_.lock(name));
+  return call.failure(written, directory_.holder(name));
+}
+
+/// A lock that nobody has signed is one whose taker was cut short: its directory was made although
+/// the answer was an error. Only the node that made it may renew it, so where that is granted and
+/// the name is drover's own, it was this node's agent, and there is no other here.
+bool pmxcfs_locks::was_made_here(const std::string& name) const {
+  return directory_.kind() == directory_kind::replicated && name.starts_with("drover-") &&
+         file_calls::touch(directory_.lock(name)) == 0;
 }
 
 result<done> pmxcfs_locks::renew(const file_call& call, const std::string& name) {

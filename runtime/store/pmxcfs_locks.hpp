@@ -37,6 +37,8 @@ private:
   };
 
   file_call begin(file_access access, std::string what) const;
+  result<done> sign(const file_call& call, const std::string& name, const std::string& holder);
+  bool was_made_here(const std::string& name) const;
   result<done> renew(const file_call& call, const std::string& name);
   result<done> evict(const file_call& call, const std::string& name, const std::string& holder);
   result<done> release(const file_call& call, const std::string& name);

@@ -181,6 +181,27 @@ TEST_CASE("a lock of Proxmox's own is respected until it expires, and drover's b
   CHECK(std::filesystem::create_directory(place / "domain-ha", there));
 }
 
+TEST_CASE("a lock whose taking was cut short is had again at once, by its own node only") {
+  if (!can_mount())
+    return;
+  mounted_cluster all(1, milliseconds{120'000}, milliseconds{20'000});
+  node_calls a(all, 0);
+  REQUIRE(code_of(a.take("drover-other", "me")) == "ok"); // The directories are there.
+  all.mount().tell("lie EBUSY");
+  CHECK(code_of(a.take("drover-mine", "me")) == "lost");
+  all.mount().tell("clear");
+  REQUIRE(a.locks("drover-mine") == std::vector<store_lock>{{"drover-mine", ""}});
+  CHECK(code_of(a.take("drover-mine", "me")) == "ok");
+  CHECK(a.locks("drover-mine") == std::vector<store_lock>{{"drover-mine", "me"}});
+  CHECK(a.drop("drover-mine", "me") == "ok");
+  // Whose node a process is on the shim reads from its command line.
+  const auto theirs = (all.mount().path() / "priv/lock/drover-theirs").string();
+  const auto made = drover::testing::run_program(
+    {"perl", "-e", "mkdir $ARGV[0] or exit 1", theirs, "--node", "n9"});
+  REQUIRE(made.exit_code == 0);
+  CHECK(code_of(a.take("drover-theirs", "me")) == "conflict");
+}
+
 TEST_CASE("a config that a mounted store would not take is refused before anything is written") {
   if (!can_mount())
     return;
