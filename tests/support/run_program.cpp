@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
-#include <iterator>
 #include <poll.h>
+#include <sstream>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -126,8 +126,11 @@ std::vector<pid_t> processes_with(const std::string& text) {
       std::from_chars(name.data(), name.data() + name.size(), pid).ptr != name.data() + name.size())
       continue;
     std::ifstream file{entry.path() / "cmdline", std::ios::binary};
-    const std::string line{std::istreambuf_iterator<char>{file}, {}};
-    if (pid != getpid() && line.find(text) != std::string::npos)
+    // A process that ends now lets the read fail, which only a stream's own functions keep to
+    // themselves.
+    std::ostringstream line;
+    line << file.rdbuf();
+    if (pid != getpid() && line.str().find(text) != std::string::npos)
       found.push_back(pid);
   }
   return found;
