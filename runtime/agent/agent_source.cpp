@@ -133,6 +133,15 @@ task<result<done>> agent::write_begin(handover_record record, vm_config config) 
     if (!seen || seen->record != record)
       co_return written;
   }
+  // The record took its time, and Proxmox's own tools know nothing of it: what they have changed
+  // meanwhile, a lock of theirs above all, is not overwritten.
+  const auto now = co_await store_.config(record.vm, settings_.node);
+  if (!now || *now != config.text()) {
+    co_await undo_begin(record);
+    if (!now)
+      co_return tl::unexpected{now.error()};
+    co_return fail(errc::retry, "its config has just been changed", to_string(record.vm));
+  }
   config.set("lock", migrate_lock);
   auto locked_now = co_await store_.write_config(record.vm, settings_.node, config.text());
   if (!locked_now)

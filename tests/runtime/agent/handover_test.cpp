@@ -241,6 +241,32 @@ TEST_CASE("the claim goes on while the store refuses writes", "[agent]") {
   j.check_moved();
 }
 
+TEST_CASE("what others change in a config while a handover begins is not overwritten", "[agent]") {
+  for (const std::string& theirs : {std::string{"tags: new\n"}, std::string{"lock: backup\n"}}) {
+    INFO(theirs);
+    rig world;
+    const auto id = world.source.send(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+    REQUIRE(world.clock.run_until(
+      [&] { return world.record().number == epoch{1}; }, std::chrono::seconds{1}));
+    const auto changed = config_text(vm) + theirs;
+    REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+      all.configs.at(vm).second = changed;
+      return done{};
+    }));
+    REQUIRE(world.clock.run_until(
+      [&] { return world.source.reply_to(id) != nullptr; }, std::chrono::seconds{1}));
+    REQUIRE_FALSE(world.source.reply_to(id)->body);
+    CHECK(world.source.reply_to(id)->body.error().code == errc::retry);
+    CHECK(world.config() == changed);
+    CHECK(world.record().state == record_state::settled);
+    const auto again = world.source.ask(wire::begin_handover{vm, n2, policy::ticket, "c:1"});
+    const bool locked = theirs.starts_with("lock");
+    CHECK(again.has_value() != locked);
+    if (locked)
+      CHECK(to_string(again.error()) == "VM 105 is locked (backup)");
+  }
+}
+
 TEST_CASE("begin is undone when the lock cannot be written", "[agent]") {
   rig world;
   world.source.store.faults["write_config"] = {
