@@ -14,7 +14,8 @@ constexpr nanoseconds deadline_default = std::chrono::minutes{1};
 
 bool is_observing(const wire::request_body& body) {
   return std::holds_alternative<wire::hello>(body) || std::holds_alternative<wire::ping>(body) ||
-         std::holds_alternative<wire::list_vms>(body);
+         std::holds_alternative<wire::list_vms>(body) ||
+         std::holds_alternative<wire::inspect_handovers>(body);
 }
 
 /// The VM whose handover a request belongs to; none where it carries no ticket.

@@ -6,7 +6,8 @@
 // requests, in the order of a migration, are in agent_source.cpp (S), agent_target.cpp (T),
 // agent_claim.cpp (the config's way to T, under the cluster's lock: agent_lock.cpp) and
 // agent_end.cpp (tear-down and back-out). What a controller that is gone has left is finished in
-// agent_orphan.cpp; agent_watch.cpp and agent_leftover.cpp look after what should be over.
+// agent_orphan.cpp, and what a recovery asks for is in agent_recovery.cpp; agent_watch.cpp and
+// agent_leftover.cpp look after what should be over.
 #pragma once
 
 #include "runtime/agent/asks.hpp"
@@ -198,8 +199,21 @@ private:
   task<result<done>> void_epoch(ticket t);
   task<result<done>> end_copy(ticket t);
   task<done> end_copy_when_over(ticket t);
-  task<result<done>> go_on(ticket t, wire::voided proof, mono_time until);
+  task<result<done>> go_on(
+    ticket t, wire::voided proof, mono_time until, std::optional<std::string> assurance = {});
   wire::voided proof_of_void(const ticket& t) const;
+
+  // agent_recovery.cpp: what a recovery asks for.
+  task<answered> handle(wire::inspect_handovers asked, mono_time until);
+  task<answered> handle(wire::discard_copy asked, mono_time until);
+  task<answered> handle(wire::close_handover asked, mono_time until);
+  task<answered> handle(wire::forget_vm asked, mono_time until);
+  task<result<std::map<vm_id, wire::handover_part>>> list_parts();
+  void describe_record(wire::handover_part& part, handover_record record) const;
+  task<done> describe_config(wire::handover_part& part);
+  task<result<done>> discard(ticket t);
+  task<result<done>> close(ticket t);
+  task<result<done>> forget(vm_id vm);
 
   // agent_orphan.cpp, agent_orphan_target.cpp: what a controller that is gone has left.
   task<done> outlive_controller();

@@ -219,16 +219,18 @@ task<done> agent::end_copy_when_over(ticket t) {
 }
 
 task<agent::answered> agent::handle(wire::continue_source asked, mono_time until) {
-  const auto gone_on = co_await go_on(asked.evidence, asked.proof, until);
+  const auto gone_on = co_await go_on(asked.evidence, asked.proof, until, asked.assurance);
   if (!gone_on)
     co_return tl::unexpected{gone_on.error()};
   co_return wire::accepted{};
 }
 
 /// S runs again, on the proof that T never will; a config that has moved already comes back.
-task<result<done>> agent::go_on(ticket t, wire::voided proof, mono_time until) {
+task<result<done>> agent::go_on(
+  ticket t, wire::voided proof, mono_time until, std::optional<std::string> assurance) {
   auto facts = facts_of(t);
   facts.proof = std::move(proof);
+  facts.assurance = std::move(assurance);
   if (const auto verdict = judge(operation::continue_source, t, facts); !verdict)
     co_return verdict;
   auto marks = marks_of(t.vm());

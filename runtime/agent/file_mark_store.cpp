@@ -125,4 +125,11 @@ result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
   return done{};
 }
 
+result<done> file_mark_store::forget(vm_id vm) {
+  const auto path = (run_dir_ / (to_string(vm) + extension)).string();
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return system_failure("a mark cannot be removed", path);
+  return done{};
+}
+
 } // namespace drover

@@ -15,6 +15,7 @@ public:
 
   result<std::map<vm_id, run_marks>> load() override;
   result<done> save(vm_id vm, const run_marks& marks) override;
+  result<done> forget(vm_id vm) override;
 
 private:
   std::filesystem::path run_dir_;

@@ -170,6 +170,8 @@ result<done> postmigrate_or_running(const ticket& t, const guard_facts& f) {
 }
 
 result<done> proven_void(const ticket& t, const guard_facts& f) {
+  if (f.assurance)
+    return done{};
   if (!f.proof || f.proof->number != t.number() || f.proof->run_mark >= t.number())
     return no("no proof that the target did not run epoch " + to_string(t.number()));
   if (f.marks.streamed != t.number() || f.proof->boot_id != f.marks.target_boot_id)
@@ -205,6 +207,19 @@ result<done> target_runs(const ticket& t, const guard_facts& f) {
   return runs_here(f) ? done{} : no("its QEMU does not run here");
 }
 
+/// A copy that waits for what will not come.
+result<done> waits_in_vain(const ticket& t, const guard_facts& f) {
+  if (f.here == t.source())
+    return postmigrate_or_gone(t, f);
+  if (auto never = not_run(t, f); !never)
+    return never;
+  return runs_here(f) ? no("its QEMU runs here") : done{};
+}
+
+result<done> gone_here(const ticket&, const guard_facts& f) {
+  return f.machine == run_state::absent ? done{} : no("its QEMU is here");
+}
+
 enum class place : std::uint8_t { owner, source, target, either };
 
 struct row {
@@ -231,6 +246,8 @@ const std::vector<row>& table() {
     {operation::revert, place::source, {fresh, keeps_running}},
     {operation::release, place::source, {fresh, owner_target, postmigrate_or_gone}},
     {operation::settle, place::either, {fresh, owner_here, source_runs_on, target_runs}},
+    {operation::discard, place::either, {fresh, waits_in_vain}},
+    {operation::close, place::either, {fresh, owner_here, gone_here}},
   };
   return rows;
 }
@@ -262,8 +279,8 @@ result<done> judge_ticket(const row& r, const ticket& t, const guard_facts& fact
 
 std::string_view to_string(operation o) {
   static constexpr std::array<std::string_view, all_operations.size()> names{
-    "start",  "stop",  "begin", "receive",  "stream", "tune",    "cancel", "move",
-    "resume", "claim", "void",  "continue", "revert", "release", "settle"};
+    "start", "stop", "begin",    "receive", "stream",  "tune",   "cancel",  "move", "resume",
+    "claim", "void", "continue", "revert",  "release", "settle", "discard", "close"};
   return names.at(static_cast<std::size_t>(o));
 }
 

@@ -25,8 +25,9 @@
 //   claim            ticket     target   fresh, e not void, run at e; under `claim`: or loaded at e
 //   void_epoch       ticket     target   fresh, not run at e ("too late")
 //   continue_source  ticket     source   fresh, proof that the target made e void and never ran it,
-//                                        of the boot that e was streamed to; own QEMU postmigrate
-//                                        at e, or running
+//                                        of the boot that e was streamed to, or somebody's
+//                                        assurance in its place; own QEMU postmigrate at e, or
+//                                        running
 //   revert           ticket     source   fresh; own QEMU runs, not postmigrate at e, no stream
 //                                        under way
 //   release          ticket     source   fresh; own view: the target is the owner; own QEMU
@@ -34,6 +35,9 @@
 //   settle           ticket     either   fresh; own view: this node is the owner; at the source:
 //                                        own QEMU not postmigrate at e, no stream under way; at
 //                                        the target: run at e, own QEMU runs
+//   discard          ticket     either   fresh; at the source: own QEMU postmigrate at e, or gone;
+//                                        at the target: not run at e, own QEMU not running
+//   close            ticket     either   fresh; own view: this node is the owner; own QEMU gone
 // clang-format on
 //
 // So a ticket opens on a foreign VM only: the target until it resumes, the source's tear-down after
@@ -49,6 +53,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -70,13 +75,16 @@ enum class operation : std::uint8_t {
   revert,
   release,
   settle,
+  discard,
+  close,
 };
 
 inline constexpr std::array all_operations{
   operation::start,  operation::stop,    operation::begin,      operation::receive,
   operation::stream, operation::tune,    operation::cancel,     operation::move,
   operation::resume, operation::claim,   operation::void_epoch, operation::continue_source,
-  operation::revert, operation::release, operation::settle};
+  operation::revert, operation::release, operation::settle,     operation::discard,
+  operation::close};
 
 std::string_view to_string(operation o);
 
@@ -112,6 +120,8 @@ struct guard_facts {
   /// Policy `claim`: this node's move has put the config into its own directory.
   bool claimed = false;
   std::optional<wire::voided> proof;
+  /// Stands for the proof: who says that the target never ran it and never will.
+  std::optional<std::string> assurance = {};
 };
 
 /// `done`, or why not: `refused`; `invalid` where the ticket is for other nodes; `conflict` where a

@@ -55,6 +55,8 @@ public:
   virtual result<std::map<vm_id, run_marks>> load() = 0;
   /// In the pause of a handover: one small write, answered when a new agent would read it.
   virtual result<done> save(vm_id vm, const run_marks& marks) = 0;
+  /// Of a VM that is no more; success when there are none.
+  virtual result<done> forget(vm_id vm) = 0;
 };
 
 } // namespace drover

@@ -10,6 +10,7 @@
 #include "runtime/program/observers.hpp"
 #include "runtime/program/past_runs.hpp"
 #include "runtime/program/planning.hpp"
+#include "runtime/program/recovery.hpp"
 #include "runtime/program/report_command.hpp"
 #include "runtime/program/run_report.hpp"
 #include "runtime/program/run_result.hpp"
@@ -279,12 +280,36 @@ int carry_out(const options& o, const evacuate_options& c) {
   });
   if (!w)
     return complain(w.error());
+  // What a controller that died has left would stay where it is; what needs people does not stop
+  // the others.
+  if (!c.dry_run)
+    std::fputs(recovery_notice(recover(*w->nodes, {}, recovery_mode::act)).c_str(), stderr);
   auto p = plan_of(w->cluster, w->look(), {c.node, c.to, c.how, std::nullopt});
   if (!p)
     return complain(p.error());
   if (c.dry_run)
     return show_plan(o, *p);
   return move(o, *w, signals, *p, c.node, *report);
+}
+
+// -- recovering ----------------------------------------------------------------------------------
+
+int carry_out(const options& o, const recover_options& c) {
+  const auto access = c.dry_run ? fleet_access::observe : fleet_access::control;
+  auto w = open_workplace(o, access, {});
+  if (!w)
+    return complain(w.error());
+  for (const auto& node : c.fenced)
+    if (auto unknown = unknown_node(w->cluster, node))
+      return complain(*unknown);
+  const operator_words words{
+    {c.fenced.begin(), c.fenced.end()},
+    {c.ran.begin(), c.ran.end()},
+    {c.never_ran.begin(), c.never_ran.end()}};
+  const auto mode = c.dry_run ? recovery_mode::dry_run : recovery_mode::act;
+  const auto report = recover(*w->nodes, words, mode);
+  print(o.out == output_format::json ? recovery_json(report) : recovery_text(report));
+  return exit_code(report);
 }
 
 // -- preparing nodes -----------------------------------------------------------------------------

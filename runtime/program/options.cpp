@@ -29,6 +29,9 @@ struct raw_options {
   std::string report;
   std::vector<std::string> nodes;
   bool yes = false;
+  std::vector<std::string> fenced;
+  std::vector<std::uint32_t> never_ran;
+  std::vector<std::uint32_t> ran;
   run_flags play;
 };
 
@@ -45,6 +48,7 @@ struct commands {
   CLI::App* plan;
   CLI::App* migrate;
   CLI::App* evacuate;
+  CLI::App* recover;
   CLI::App* run;
   CLI::App* node;
   CLI::App* node_trust;
@@ -119,6 +123,24 @@ void add_node_commands(CLI::App& app, raw_options& raw, commands& c) {
   c.node_check->add_option("NODE", raw.nodes, "these nodes only");
 }
 
+void add_recover(CLI::App& app, raw_options& raw, commands& c) {
+  c.recover =
+    app.add_subcommand("recover", "finish or revert what a controller that died has left");
+  c.recover
+    ->add_option(
+      "--fenced", raw.fenced, "a node that is dead, by your word; may be given several times")
+    ->type_name("NODE");
+  const auto add_word = [&c](const char* flag, std::vector<std::uint32_t>& to, const char* what) {
+    c.recover->add_option(flag, to, what)
+      ->check(CLI::Range(vm_id_min, vm_id_max))
+      ->type_name("VMID");
+  };
+  add_word(
+    "--never-ran", raw.never_ran, "its copy that nobody can ask never ran: the other one goes on");
+  add_word("--ran", raw.ran, "it did: what is left is old and goes, and so does its memory");
+  c.recover->add_flag("--dry-run", raw.dry_run, "tell what would be done and stop");
+}
+
 commands add_commands(CLI::App& app, raw_options& raw) {
   commands c{};
   c.status = app.add_subcommand("status", "nodes, VMs and what is unfinished");
@@ -157,6 +179,7 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.evacuate->add_flag("--dry-run", raw.dry_run, "print the plan and stop");
   add_exposure_flags(*c.evacuate, raw.shown);
   add_report(c.evacuate, raw);
+  add_recover(app, raw, c);
   c.run = app.add_subcommand("run", "play a scenario, or a folder of them, and judge it");
   add_run_flags(*c.run, raw.play);
   add_stream(c.run, raw.play.stream);
@@ -223,6 +246,9 @@ options options_of(const raw_options& raw, const commands& c) {
       raw.report,
       stream,
       optional_of(raw.channels)};
+  else if (c.recover->parsed())
+    o.command =
+      recover_options{nodes_of(raw.fenced), vms_of(raw.never_ran), vms_of(raw.ran), raw.dry_run};
   else if (c.run->parsed())
     o.command = run_options_of(raw.play);
   else if (c.node_trust->parsed())

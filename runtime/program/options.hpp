@@ -106,6 +106,14 @@ struct run_options {
   }
 };
 
+/// Finishes or reverts what dead controllers have left.
+struct recover_options {
+  std::vector<node_id> fenced;  ///< dead, by the operator's word
+  std::vector<vm_id> never_ran; ///< the copy that nobody can ask never ran
+  std::vector<vm_id> ran;       ///< it did
+  bool dry_run = false;
+};
+
 /// Notes the host key of a node in known_hosts.
 struct node_trust_options {
   node_id node;
@@ -132,8 +140,8 @@ struct options {
   std::string state_dir;  ///< where past runs are kept; empty = the user's
   std::variant<
     status_options, vm_start_options, vm_stop_options, vm_list_options, plan_options,
-    migrate_options, evacuate_options, run_options, node_trust_options, node_check_options,
-    report_options, version_options>
+    migrate_options, evacuate_options, recover_options, run_options, node_trust_options,
+    node_check_options, report_options, version_options>
     command;
 };
 

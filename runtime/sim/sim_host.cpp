@@ -41,6 +41,10 @@ public:
     host_.marks_[vm] = of;
     return done{};
   }
+  result<done> forget(vm_id vm) override {
+    host_.marks_.erase(vm);
+    return done{};
+  }
 
 private:
   sim_host& host_;

@@ -33,8 +33,8 @@ using text_json = nlohmann::ordered_json;
 
 /// In the order of `reply_body`.
 constexpr std::array<const char*, std::variant_size_v<reply_body>> reply_names{
-  "accepted", "hello_reply", "vm_list", "vm_status", "begun", "stream_offer",
-  "outcome",  "taken_over",  "claimed", "voided",    "clocks"};
+  "accepted", "hello_reply", "vm_list", "vm_status", "begun",  "stream_offer",
+  "outcome",  "taken_over",  "claimed", "voided",    "clocks", "handover_parts"};
 
 /// The range that JSON-RPC leaves to servers starts at -32000; the word in `data` is what counts.
 constexpr int error_number(errc code) { return -32000 - static_cast<int>(code); }

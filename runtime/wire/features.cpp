@@ -1,6 +1,17 @@
 #include "runtime/wire/features.hpp"
 
 namespace drover::wire {
+namespace {
+
+bool is_of_recovery(const request_body& body) {
+  if (const auto* asked = std::get_if<continue_source>(&body))
+    return asked->assurance.has_value();
+  return std::holds_alternative<inspect_handovers>(body) ||
+         std::holds_alternative<discard_copy>(body) ||
+         std::holds_alternative<close_handover>(body) || std::holds_alternative<forget_vm>(body);
+}
+
+} // namespace
 
 std::string_view needed_feature(const request_body& body) {
   if (const auto* asked = std::get_if<receive>(&body))
@@ -11,6 +22,8 @@ std::string_view needed_feature(const request_body& body) {
     return feature::stream_channels;
   if (const auto* asked = std::get_if<stream>(&body))
     return asked->key ? feature::stream_tls : std::string_view{};
+  if (is_of_recovery(body))
+    return feature::recovery;
   return std::holds_alternative<read_clocks>(body) ? feature::clocks : std::string_view{};
 }
 
@@ -21,6 +34,8 @@ std::string_view loss_without(std::string_view name) {
     return "VMs move from and to it with --stream plain only";
   if (name == feature::stream_channels)
     return "streams from and to it go by one connection each";
+  if (name == feature::recovery)
+    return "drover recover does not see what is left there";
   return "what needs it is refused";
 }
 

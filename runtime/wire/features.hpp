@@ -13,11 +13,12 @@ namespace feature {
 inline constexpr std::string_view clocks = "clocks";
 inline constexpr std::string_view stream_tls = "stream-tls";
 inline constexpr std::string_view stream_channels = "stream-channels";
+inline constexpr std::string_view recovery = "recovery";
 } // namespace feature
 
 /// What every agent of this version can do.
 inline constexpr std::array features_here{
-  feature::clocks, feature::stream_tls, feature::stream_channels};
+  feature::clocks, feature::stream_tls, feature::stream_channels, feature::recovery};
 
 /// The feature without which an agent would misunderstand this request; empty = none.
 std::string_view needed_feature(const request_body& body);

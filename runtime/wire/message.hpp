@@ -28,6 +28,7 @@
 #include "runtime/base/time.hpp"
 #include "runtime/base/trace.hpp"
 #include "runtime/wire/machine_facts.hpp"
+#include "runtime/wire/vm_views.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -41,7 +42,7 @@ namespace drover::wire {
 /// later is asked only of those that have told its feature.
 inline constexpr int protocol_version = 1;
 /// For people: counts what was added since the major version began.
-inline constexpr std::uint32_t protocol_minor = 2;
+inline constexpr std::uint32_t protocol_minor = 3;
 
 // -- answers -------------------------------------------------------------------------------------
 
@@ -73,53 +74,6 @@ struct clocks {
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
     f("monotonic", s.monotonic), f("wall", s.wall);
-  }
-};
-
-/// One VM as this node sees it: its config is in this node's directory, or its QEMU runs here.
-struct vm_entry {
-  vm_id vm;
-  std::string name;
-  bool config_here = false;
-  run_state state = run_state::absent;
-  std::uint64_t memory_bytes = 0; ///< RAM of the guest
-  std::string lock;               ///< value of `lock:`, empty = none
-  std::vector<std::string> tags;
-  bool onboot = false;
-  /// Why a live migration of this VM is refused, each a sentence; empty = it can move.
-  std::vector<std::string> blockers;
-  epoch record_epoch;
-  record_state record = record_state::settled;
-  node_id record_source;
-  node_id record_target;
-  epoch run_mark; ///< highest epoch under which this node let the VM run
-  template <class Self, class F>
-  static void fields(Self& s, F&& f) {
-    f("vm", s.vm), f("name", s.name), f("config_here", s.config_here), f("state", s.state);
-    f("memory_bytes", s.memory_bytes), f("lock", s.lock), f("tags", s.tags), f("onboot", s.onboot);
-    f("blockers", s.blockers), f("record_epoch", s.record_epoch), f("record", s.record);
-    f("record_source", s.record_source), f("record_target", s.record_target);
-    f("run_mark", s.run_mark);
-  }
-};
-
-struct vm_list {
-  std::vector<vm_entry> vms; ///< by vmid
-  /// Who holds this node's cordon, empty = not cordoned.
-  std::string cordon;
-  std::optional<std::string> encryption_objection{}; ///< absent: its QEMU can; since 1.1
-  template <class Self, class F>
-  static void fields(Self& s, F&& f) {
-    f("vms", s.vms), f("cordon", s.cordon), f("encryption_objection", s.encryption_objection);
-  }
-};
-
-struct vm_status {
-  vm_id vm;
-  run_state state = run_state::absent;
-  template <class Self, class F>
-  static void fields(Self& s, F&& f) {
-    f("vm", s.vm), f("state", s.state);
   }
 };
 
@@ -229,7 +183,7 @@ struct accepted {
 
 using reply_body = std::variant<
   accepted, hello_reply, vm_list, vm_status, begun, stream_offer, outcome, taken_over, claimed,
-  voided, clocks>;
+  voided, clocks, handover_parts>;
 
 // -- requests: `answer` is the reply's type, `method` its name on the wire -----------------------
 
@@ -416,16 +370,48 @@ struct continue_source {
   static constexpr const char* method = "continue_source";
   ticket evidence;
   voided proof;
+  /// In the proof's place: who says that the target never ran it and never will; since 1.3.
+  std::optional<std::string> assurance{};
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
-    f("evidence", s.evidence), f("proof", s.proof);
+    f("evidence", s.evidence), f("proof", s.proof), f("assurance", s.assurance);
+  }
+};
+
+// -- recovery, since 1.3: what no handover in progress needs; the way is actors/recovery/README.md
+
+/// Answered when what older controllers have left here is known, and behind a barrier.
+struct inspect_handovers {
+  using answer = handover_parts;
+  static constexpr const char* method = "inspect_handovers";
+  template <class Self, class F>
+  static void fields(Self&, F&&) {}
+};
+/// Ends a copy that waits: S in postmigrate, T incoming and never let run. It may be the last one:
+/// who asks has decided that its memory is old, or that the other one goes on.
+struct discard_copy : by_ticket<accepted> {
+  static constexpr const char* method = "discard_copy";
+};
+/// The owner, without a QEMU of it: record `settled`, `lock: migrate` gone; the VM is stopped.
+struct close_handover : by_ticket<accepted> {
+  static constexpr const char* method = "close_handover";
+};
+/// The marks of a VM that no node has any more.
+struct forget_vm {
+  using answer = accepted;
+  static constexpr const char* method = "forget_vm";
+  vm_id vm;
+  template <class Self, class F>
+  static void fields(Self& s, F&& f) {
+    f("vm", s.vm);
   }
 };
 
 using request_body = std::variant<
   hello, ping, list_vms, start_vm, stop_vm, cordon, uncordon, begin_handover, receive, stream,
   set_downtime_limit, await_outcome, cancel_stream, move_config, take_over, await_claim,
-  release_source, settle, void_handover, continue_source, read_clocks>;
+  release_source, settle, void_handover, continue_source, read_clocks, inspect_handovers,
+  discard_copy, close_handover, forget_vm>;
 
 struct request {
   request_id id;

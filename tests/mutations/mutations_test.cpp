@@ -65,7 +65,7 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 bool tells_what_caught_it(const std::string& text) {
   static const std::set<std::string> programs{
-    "agent_core_test", "handover_test", "lock_table_test", "node_session_test"};
+    "agent_core_test", "handover_test", "lock_table_test", "node_session_test", "recovery_test"};
   return programs.contains(text) || text.starts_with("seeds (");
 }
 

@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 list=$root/tests/mutations/list.txt
 seeds=2000
-tests=(agent_core_test handover_test lock_table_test node_session_test)
+tests=(agent_core_test handover_test lock_table_test node_session_test recovery_test)
 if [[ -z ${CCACHE_DIR:-} && -d /root/.cache/ccache ]]; then
   export CCACHE_DIR=/root/.cache/ccache
 fi

@@ -30,6 +30,12 @@ public:
     all[vm] = marks;
     return done{};
   }
+  result<done> forget(vm_id vm) override {
+    if (broken)
+      return tl::unexpected{*broken};
+    all.erase(vm);
+    return done{};
+  }
 
 private:
   fake_cluster& cluster_;

@@ -65,6 +65,19 @@ TEST_CASE("a mark file of an agent that did not know `early` is read", "[marks]"
   CHECK(all->at(vm_id{105}) == run_marks{epoch{1}, epoch{2}, epoch{3}, epoch{4}, epoch{5}, {}, {}});
 }
 
+TEST_CASE("marks that are forgotten are gone for the next agent, too", "[marks]") {
+  temporary_directory dir;
+  file_mark_store store{dir.path()};
+  REQUIRE(store.save(vm_id{105}, {}));
+  REQUIRE(store.save(vm_id{106}, {}));
+  CHECK(store.forget(vm_id{105}));
+  CHECK(store.forget(vm_id{105}));
+  const auto left = store.load();
+  REQUIRE(left);
+  CHECK(left->size() == 1);
+  CHECK(left->contains(vm_id{106}));
+}
+
 TEST_CASE("a directory that is not there is an error, not an empty one", "[marks]") {
   CHECK_FALSE(file_mark_store{"/nonexistent/drover"}.load());
   CHECK_FALSE(file_mark_store{"/nonexistent/drover"}.save(vm_id{1}, {}));

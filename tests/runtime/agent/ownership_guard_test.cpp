@@ -224,6 +224,37 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      false},
     {"the target does not settle what it has not run", operation::settle, make_ticket(5),
      with(loaded_target(), view_of(target)), false},
+    {"somebody's assurance stands for the proof", operation::continue_source, make_ticket(5),
+     with(ended_source(), [](auto& f) { f.assurance = "the operator"; }), true},
+    {"an assurance of an older epoch is worth nothing", operation::continue_source, make_ticket(5),
+     with(ended_source(), [](auto& f) { f.assurance = "the operator", f.marks.seen = epoch{6}; }),
+     false},
+    {"a source that waits in vain is discarded", operation::discard, make_ticket(5), ended_source(),
+     true},
+    {"a source that runs is not discarded", operation::discard, make_ticket(5),
+     with(ended_source(), [](auto& f) { f.machine = run_state::running; }), false},
+    {"a target that waits in vain is discarded", operation::discard, make_ticket(5),
+     loaded_target(), true},
+    {"a target that was let run is not discarded", operation::discard, make_ticket(5),
+     with(loaded_target(), [](auto& f) { f.marks.run = epoch{5}; }), false},
+    {"a target that runs is not discarded", operation::discard, make_ticket(5),
+     with(loaded_target(), [](auto& f) { f.machine = run_state::running; }), false},
+    {"the owner closes what is gone", operation::close, make_ticket(5),
+     with(
+       guard_facts{},
+       [](auto& f) {
+         f.here = target, f.view = store_view{target, make_record(5)};
+       }),
+     true},
+    {"nobody closes what another owns", operation::close, make_ticket(5),
+     with(
+       guard_facts{},
+       [](auto& f) {
+         f.here = target, f.view = store_view{source, make_record(5)};
+       }),
+     false},
+    {"nobody closes what still has a QEMU", operation::close, make_ticket(5),
+     with(loaded_target(), view_of(target)), false},
     {"receive with no config visible yet", operation::receive, make_ticket(5),
      with(
        guard_facts{},

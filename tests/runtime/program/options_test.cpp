@@ -36,6 +36,19 @@ TEST_CASE("evacuate takes its flags before and after the node", "[options]") {
   CHECK(e.channels == 4U);
 }
 
+TEST_CASE("recover takes the operator's words", "[options]") {
+  const auto r = command_of<recover_options>(
+    {"--cluster", "c", "recover", "--fenced", "n1", "--fenced", "n2", "--never-ran", "105",
+     "--never-ran", "106", "--ran", "107", "--dry-run"});
+  CHECK(r.fenced == std::vector<node_id>{node_id{"n1"}, node_id{"n2"}});
+  CHECK(r.never_ran == std::vector<vm_id>{vm_id{105}, vm_id{106}});
+  CHECK(r.ran == std::vector<vm_id>{vm_id{107}});
+  CHECK(r.dry_run);
+  CHECK_FALSE(command_of<recover_options>({"--cluster", "c", "recover"}).dry_run);
+  CHECK(std::get<printed_exit>(parse({"recover"})).is_error);
+  CHECK(std::get<printed_exit>(parse({"--cluster", "c", "recover", "--ran", "7"})).is_error);
+}
+
 TEST_CASE("what others may see of a command is the same for all that move VMs", "[options]") {
   const std::vector<const char*> flags{
     "--metrics",

@@ -139,6 +139,14 @@ TEST_CASE("what came later needs its feature, and each has its own word") {
   wire::receive receive{t, {}, {}, false, stream_kind::plain, 4};
   CHECK(wire::needed_feature(receive).empty());
   CHECK(wire::needed_feature(wire::ping{}).empty());
+  wire::continue_source go_on{t, {}};
+  CHECK(wire::needed_feature(go_on).empty());
+  go_on.assurance = "the operator";
+  for (const wire::request_body& later :
+       {wire::request_body{go_on}, wire::request_body{wire::inspect_handovers{}},
+        wire::request_body{wire::discard_copy{{t}}}, wire::request_body{wire::close_handover{{t}}},
+        wire::request_body{wire::forget_vm{vm_id{1}}}})
+    CHECK(wire::needed_feature(later) == "recovery");
   const std::set<std::string_view> words(wire::features_here.begin(), wire::features_here.end());
   CHECK(words.size() == wire::features_here.size());
 }

@@ -43,7 +43,7 @@ private:
     } else if constexpr (is_duration<T>) {
       value = T{count_};
     } else if constexpr (is_optional<T>) {
-      fill(value.emplace());
+      fill(value.emplace(wire::blank<typename T::value_type>()));
     } else if constexpr (is_vector<T>) {
       for (int n = 0; n < 2; ++n)
         value.push_back(make<typename T::value_type>());
