@@ -12,8 +12,8 @@ constexpr nanoseconds patience = std::chrono::seconds{90};
 /// does no harm beside what is done here.
 constexpr nanoseconds agent_patience = std::chrono::seconds{5};
 /// So long a node that matters may take to answer: the agent of a controller that died leaves its
-/// seat when what it finishes is over, and a link is opened again with growing pauses.
-constexpr nanoseconds silence_patience = std::chrono::seconds{20};
+/// seat after 15 s of silence at the latest, and a link is opened again with growing pauses.
+constexpr nanoseconds silence_patience = std::chrono::seconds{40};
 constexpr nanoseconds look_pause = std::chrono::milliseconds{200};
 /// The longest way to rest is four rounds; some may be spoiled by what the nodes do meanwhile.
 constexpr int rounds_max = 8;

@@ -117,8 +117,13 @@ void sim_driver::adopt(const sim_qemu_ptr& qemu) {
     m->outcome_untold = m->outcome_untold && !qemu->runs();
     return;
   }
-  if (qemu->stream != 0)
-    return;
+  if (qemu->stream != 0) {
+    const auto stream = park_->stream_of(qemu);
+    if (!stream || stream->has_begun)
+      return;
+    // The connection was its agent's, and is gone with it.
+    park_->cancel(qemu);
+  }
   if (qemu->state == sim_state::postmigrate)
     return learn(m, wire::stream_end::completed, {});
   if (qemu->last_end == wire::stream_end::cancelled)

@@ -21,7 +21,8 @@ void sim_driver::take(const sim_qemu_ptr& qemu, const sim_news& news) {
   case sim_news::kind::gone:
     return take_gone(m, news);
   case sim_news::kind::not_begun:
-    if (m->is_connecting && qemu->number == news.number)
+    // Also of a stream that was found in its beginnings: who began it is gone.
+    if (qemu->number == news.number && outcome_of(*m) == nullptr)
       fail_to_begin(m, of_vm(errc::retry, news.reason, qemu->vm));
     return;
   case sim_news::kind::figures:

@@ -26,7 +26,8 @@ std::vector<lab_vm> some_vms(std::uint32_t count) {
 std::map<std::string, std::size_t> running_by_node(lab& l) {
   std::map<std::string, std::size_t> count{{"n1", 0}, {"n2", 0}, {"n3", 0}};
   std::map<int, std::size_t> copies;
-  for (const auto& vm : l.run_json({"vm", "list"}, 60s).at("vms"))
+  const auto listed = l.run_json({"vm", "list"}, 60s);
+  for (const auto& vm : listed.at("vms"))
     if (vm.at("state") == "running") {
       CHECK(vm.at("config_here") == true);
       CHECK(vm.at("lock") == "");
@@ -77,7 +78,6 @@ void require_recovered(lab& l) {
   CHECK(again.at("exit_code") == 0);
   CHECK(again.at("actions").empty());
   CHECK(l.run_json({"status"}, 60s).at("unfinished").empty());
-  CHECK(processes_with("-incoming").empty());
   for (const auto& vm : l.vms()) {
     INFO("VM " << vm.number);
     REQUIRE(l.beacons().wait_for_beats(vm_id{vm.number}, 3, 30s));
