@@ -127,7 +127,10 @@ private:
     std::string cordon;
   };
   task<result<own_vms>> list_own_vms();
+  std::string cordon_lock() const;
   task<result<std::string>> cordon_holder();
+  task<done> drop_stale_cordon();
+  task<done> survey_ended(mono_time until);
   task<result<done>> not_cordoned();
   task<result<done>> not_being_finished(vm_id vm, mono_time until);
   task<result<vm_config>> own_config(operation what, vm_id vm);

@@ -13,8 +13,6 @@ using wire::run_state;
 /// Well below the 120 s after which an unrenewed lock of the store expires.
 constexpr nanoseconds cordon_renewal = std::chrono::seconds{30};
 
-std::string cordon_name(const node_id& node) { return "drover-cordon-" + node.value; }
-
 result<done> stands(run_state state, vm_id vm, const node_id& node) {
   if (state == run_state::absent)
     return done{};
@@ -210,9 +208,10 @@ task<agent::answered> agent::handle(wire::stop_vm asked, mono_time until) {
   co_return wire::vm_status{asked.vm, run_state::absent};
 }
 
-task<agent::answered> agent::handle(wire::cordon asked, mono_time) {
+task<agent::answered> agent::handle(wire::cordon asked, mono_time until) {
+  co_await survey_ended(until);
   const auto holder = asked.reason.empty() ? controller_ : controller_ + " " + asked.reason;
-  const auto taken = co_await store_.take_lock(cordon_name(settings_.node), holder);
+  const auto taken = co_await store_.take_lock(cordon_lock(), holder);
   if (!taken)
     co_return tl::unexpected{taken.error()};
   cordon_ = cordon_held{holder, ++cordon_generation_};
@@ -226,7 +225,7 @@ task<done> agent::renew_cordon(std::uint64_t generation) {
     if (!cordon_ || cordon_->generation != generation)
       co_return done{};
     // A renewal that fails is repeated with the next one: four fit into the lease.
-    co_await store_.take_lock(cordon_name(settings_.node), cordon_->holder);
+    co_await store_.take_lock(cordon_lock(), cordon_->holder);
   }
 }
 
@@ -239,27 +238,35 @@ task<agent::answered> agent::handle(wire::uncordon, mono_time) {
     co_return wire::accepted{};
   if (!holder->starts_with(controller_))
     co_return fail(errc::conflict, "the node is cordoned by somebody else", *holder);
-  const auto dropped = co_await store_.drop_lock(cordon_name(settings_.node), *holder);
+  const auto dropped = co_await store_.drop_lock(cordon_lock(), *holder);
   if (!dropped)
     co_return tl::unexpected{dropped.error()};
   co_return wire::accepted{};
 }
 
+std::string agent::cordon_lock() const { return "drover-cordon-" + settings_.node.value; }
+
 /// Empty = the node is not cordoned.
 task<result<std::string>> agent::cordon_holder() {
-  const auto locks = co_await store_.locks(cordon_name(settings_.node));
+  const auto locks = co_await store_.locks(cordon_lock());
   if (!locks)
     co_return tl::unexpected{locks.error()};
   for (const auto& lock : *locks)
-    if (lock.name == cordon_name(settings_.node))
+    if (lock.name == cordon_lock())
       co_return lock.holder;
   co_return std::string{};
 }
 
-/// Whatever a controller that is gone has left of the VM comes to its end first.
-task<result<done>> agent::not_being_finished(vm_id vm, mono_time until) {
+/// What others have left on this node is known and its stale locks are gone, or the time is over.
+task<done> agent::survey_ended(mono_time until) {
   while (surveying_ && timers_.now() < until && !gone_)
     co_await changed(vm_id{}, until - timers_.now());
+  co_return done{};
+}
+
+/// Whatever a controller that is gone has left of the VM comes to its end first.
+task<result<done>> agent::not_being_finished(vm_id vm, mono_time until) {
+  co_await survey_ended(until);
   const auto found = finishing_.find(vm);
   if (found != finishing_.end())
     co_return fail(
@@ -267,6 +274,15 @@ task<result<done>> agent::not_being_finished(vm_id vm, mono_time until) {
       "the handover of VM " + to_string(vm) + " by " + found->second + " is being finished");
   if (surveying_)
     co_return fail(errc::retry, "the handovers of " + settings_.node.value + " are not known yet");
+  co_return done{};
+}
+
+/// Only the agent that has this node's seat cordons it: another controller's cordon was left by an
+/// agent that was killed, and would stand until its lease has run out.
+task<done> agent::drop_stale_cordon() {
+  const auto holder = co_await cordon_holder();
+  if (holder && !holder->empty() && !holder->starts_with(controller_))
+    co_await store_.drop_lock(cordon_lock(), *holder);
   co_return done{};
 }
 

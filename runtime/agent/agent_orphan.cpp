@@ -57,7 +57,7 @@ task<done> agent::outlive_controller() {
   }
   if (cordon_) {
     const auto holder = std::exchange(cordon_, std::nullopt)->holder;
-    co_await store_.drop_lock("drover-cordon-" + settings_.node.value, holder);
+    co_await store_.drop_lock(cordon_lock(), holder);
   }
   if (on_finished)
     on_finished();
@@ -75,6 +75,7 @@ task<done> agent::adopt() {
       }))
     co_await store_.barrier();
   co_await drop_stale_lock();
+  co_await drop_stale_cordon();
   const auto records = co_await own_records();
   surveying_ = false;
   if (records)

@@ -13,8 +13,7 @@ using wire::run_state;
 
 /// An observing agent writes nothing, not even a barrier: its view may lag.
 task<agent::answered> agent::handle(wire::inspect_handovers, mono_time until) {
-  while (surveying_ && timers_.now() < until && !gone_)
-    co_await changed(vm_id{}, until - timers_.now());
+  co_await survey_ended(until);
   if (settings_.access == agent_access::control) {
     const auto passed = co_await store_.barrier();
     if (!passed)

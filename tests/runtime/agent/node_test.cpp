@@ -1,4 +1,5 @@
 // The node as a whole: hello, the list, start and stop, the cordon, the trace.
+#include "runtime/wire/features.hpp"
 #include "tests/runtime/agent/agent_rig.hpp"
 
 using namespace drover;
@@ -13,8 +14,9 @@ TEST_CASE("nothing is served before hello, and hello insists on the protocol", "
   const auto wrong = world.source.ask(wire::hello{7, "c:1"});
   REQUIRE(!wrong);
   CHECK(
-    wrong.error().what == "protocol 7.0 was asked for, this agent speaks protocol 1.2; install the "
-                          "same version of drover here and there");
+    wrong.error().what == "protocol 7.0 was asked for, this agent speaks protocol " +
+                            wire::version_text(wire::protocol_version, wire::protocol_minor) +
+                            "; install the same version of drover here and there");
   const auto right = world.source.ask(wire::hello{wire::protocol_version, "c:1"});
   REQUIRE(right);
   CHECK(right->node == n1);
@@ -114,13 +116,20 @@ TEST_CASE("a cordon is renewed while the agent lives and dropped when it ends", 
   CHECK(world.cluster.latest.locks.empty());
 }
 
-TEST_CASE("somebody else's cordon is named and not dropped", "[agent]") {
+TEST_CASE("a cordon that a killed agent has left goes with the next controller", "[agent]") {
   rig world;
-  world.target.controller = "d:2";
   REQUIRE(world.target.ask(wire::cordon{"first"}));
   world.target.restart();
+  world.target.controller = "d:2";
   world.target.greet();
-  CHECK_FALSE(world.target.ask(wire::cordon{"second"}));
+  REQUIRE(world.target.ask(wire::cordon{"second"}));
+  CHECK(world.target.ask(wire::list_vms{})->cordon == "d:2 second");
+}
+
+TEST_CASE("a cordon that somebody else has taken meanwhile is named and not dropped", "[agent]") {
+  rig world;
+  REQUIRE(world.target.ask(wire::cordon{"first"}));
+  world.cluster.latest.locks.begin()->second = "d:2 second";
   const auto dropped = world.target.ask(wire::uncordon{});
   REQUIRE(!dropped);
   CHECK(dropped.error().code == errc::conflict);
