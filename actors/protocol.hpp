@@ -23,6 +23,9 @@ namespace drover {
 struct surroundings {
   std::shared_ptr<trace_sink> trace;
   std::function<wall_time()> wall_now;
+  /// The journal's write-ahead point: calls back, from any thread, when it has it that this VM's
+  /// migration begins. Empty where there is no journal.
+  std::function<void(vm_id vm, std::function<void()> written)> write_ahead{};
 
   void note(decltype(trace_event::body) body) const {
     trace->take(trace_event{wall_now(), std::move(body)});
@@ -48,9 +51,13 @@ struct migration_timer {
   std::uint32_t generation = 0;
 };
 
+/// From the journal.
+struct migration_written {};
+
 using migration_handle = iface<
   caf::result<void>(begin_migration), caf::result<void>(cancel_migration),
-  caf::result<void>(stream_report), caf::result<void>(migration_timer)>;
+  caf::result<void>(stream_report), caf::result<void>(migration_timer),
+  caf::result<void>(migration_written)>;
 
 // -- node_owner: the only one who speaks to a node -----------------------------------------------
 
@@ -147,6 +154,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::begin_migration)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::cancel_migration)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::stream_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::migration_timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::migration_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::node_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::node_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::follow_vm)
@@ -168,6 +176,7 @@ CAF_ADD_TYPE_ID(drover_actors, (drover::begin_migration))
 CAF_ADD_TYPE_ID(drover_actors, (drover::cancel_migration))
 CAF_ADD_TYPE_ID(drover_actors, (drover::stream_report))
 CAF_ADD_TYPE_ID(drover_actors, (drover::migration_timer))
+CAF_ADD_TYPE_ID(drover_actors, (drover::migration_written))
 CAF_ADD_TYPE_ID(drover_actors, (drover::node_call))
 CAF_ADD_TYPE_ID(drover_actors, (drover::node_answer))
 CAF_ADD_TYPE_ID(drover_actors, (drover::follow_vm))

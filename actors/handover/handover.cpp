@@ -44,6 +44,12 @@ void handover::on(const permits_granted& e) {
     start_stream();
     return;
   }
+  out_.push_back(write_ahead{});
+}
+
+void handover::on(const written_ahead&) {
+  if (phase_ != phase::waiting)
+    return;
   transition_to(phase::beginning);
   repeat(step::begin);
 }

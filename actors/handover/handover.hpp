@@ -35,7 +35,7 @@ namespace drover {
 
 /// Where a migration stands. Changed in `handover::transition_to` only.
 enum class phase : std::uint8_t {
-  /// For the VM's lock and the permits to prepare; nothing was touched yet.
+  /// For the VM's lock and the permits to prepare, then for the journal; nothing was touched yet.
   waiting,
   /// S writes record e and `lock: migrate`.
   beginning,
@@ -170,8 +170,10 @@ public:
   struct timer_fired {
     std::uint32_t generation;
   };
-  using event =
-    std::variant<begin, permits_granted, answered, progressed, cancel_asked, timer_fired>;
+  /// The answer to `write_ahead`; a second one is late.
+  struct written_ahead {};
+  using event = std::variant<
+    begin, permits_granted, answered, progressed, cancel_asked, timer_fired, written_ahead>;
 
   // -- commands ----------------------------------------------------------------------------------
   struct take_permits {
@@ -191,6 +193,9 @@ public:
     std::uint32_t generation;
     milliseconds delay;
   };
+  /// The journal has to know that this migration begins; nothing was touched yet. Asked for once,
+  /// long before the pause.
+  struct write_ahead {};
   /// For the trace.
   struct note {
     decltype(trace_event::body) body;
@@ -199,7 +204,7 @@ public:
   struct finish {
     migration_result result;
   };
-  using command = std::variant<take_permits, give_back, send, wait, note, finish>;
+  using command = std::variant<take_permits, give_back, send, wait, write_ahead, note, finish>;
 
   explicit handover(migration_order order);
 
@@ -218,6 +223,7 @@ private:
   void on(const progressed& e);
   void on(const cancel_asked& e);
   void on(const timer_fired& e);
+  void on(const written_ahead& e);
   void begun(const result<wire::reply_body>& body);
   void received(const result<wire::reply_body>& body);
   void start_stream();

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::minutes permit_wait_max{7 * 24 * 60};
 /// The node_owner answers at the call's deadline; this much later it must be dead.
 constexpr auto answer_grace = 5s;
+/// How long a migration waits for the journal before it begins without.
+constexpr auto journal_wait_max = 10s;
 
 class migration {
 public:
@@ -32,6 +34,7 @@ public:
       [this](cancel_migration& m) { feed(handover::cancel_asked{std::move(m.reason)}); },
       [this](const stream_report& m) { feed(handover::progressed{m.figures}); },
       [this](migration_timer m) { feed(handover::timer_fired{m.generation}); },
+      [this](migration_written) { feed(handover::written_ahead{}); },
     };
   }
 
@@ -82,6 +85,15 @@ private:
 
   void carry_out(handover::wait& c) {
     self_->delayed_send(handle{self_}, c.delay, migration_timer{c.generation});
+  }
+
+  void carry_out(handover::write_ahead&) {
+    if (!around_.write_ahead)
+      return feed(handover::written_ahead{});
+    handle me{self_};
+    around_.write_ahead(machine_.order().vm, [me] { caf::anon_send(me, migration_written{}); });
+    // The journal is a help and never the truth: a disk that hangs must not keep a node full.
+    self_->delayed_send(me, journal_wait_max, migration_written{});
   }
 
   void carry_out(handover::note& c) { around_.note(std::move(c.body)); }

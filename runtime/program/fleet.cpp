@@ -66,7 +66,8 @@ result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_se
   if (!links)
     return tl::unexpected(links.error());
   auto p = std::make_unique<parts>(
-    actors.config, surroundings{settings.trace, [] { return wall_now(); }}, std::move(*links));
+    actors.config, surroundings{settings.trace, [] { return wall_now(); }, settings.write_ahead},
+    std::move(*links));
   p->controller = controller_name();
   tree_settings tree;
   tree.controller = p->controller;

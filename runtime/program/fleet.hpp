@@ -9,6 +9,7 @@
 #include "runtime/wire/message.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,8 @@ struct fleet_settings {
   std::filesystem::path agent_log_dir;
   /// Note once a second how busy the actors are and how many permits are held.
   pulse_choice pulse = pulse_choice::none;
+  /// As in `surroundings`.
+  std::function<void(vm_id vm, std::function<void()> written)> write_ahead{};
 };
 
 class fleet {

@@ -54,6 +54,8 @@ struct commands {
   CLI::App* node_trust;
   CLI::App* node_check;
   CLI::App* past;
+  CLI::App* history;
+  CLI::App* show;
   CLI::App* version;
 };
 
@@ -109,7 +111,8 @@ void add_globals(CLI::App& app, raw_options& raw) {
   app.add_option("--trace", raw.trace_file, "write the typed trace as NDJSON")->type_name("FILE");
   app
     .add_option(
-      "--state-dir", raw.state_dir, "where past runs are kept (default: ~/.local/state/drover)")
+      "--state-dir", raw.state_dir,
+      "for the journal and past runs (default: ~/.local/state/drover)")
     ->type_name("DIR");
 }
 
@@ -188,6 +191,10 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.past = app.add_subcommand("report", "past evacuations and migrations, or the report of one");
   c.past->add_option("ID", raw.id, "of which; last = the latest");
   add_report(c.past, raw);
+  c.history = app.add_subcommand("history", "runs, past and present, or what happened in one");
+  c.history->add_option("ID", raw.id, "of which; last = the latest");
+  c.show = app.add_subcommand("show", "one run: its plan, and where each VM stands");
+  c.show->add_option("ID", raw.id, "of which; last = the latest")->required();
   c.version = app.add_subcommand("version", "print the version");
   return c;
 }
@@ -257,6 +264,10 @@ options options_of(const raw_options& raw, const commands& c) {
     o.command = node_check_options{nodes_of(raw.nodes)};
   else if (c.past->parsed())
     o.command = report_options{raw.id, raw.report};
+  else if (c.history->parsed())
+    o.command = history_options{raw.id};
+  else if (c.show->parsed())
+    o.command = show_options{raw.id};
   else
     o.command = version_options{};
   return o;
@@ -282,7 +293,8 @@ std::variant<options, printed_exit> parse_options(int argc, const char* const* a
       is_error ? "drover: " + std::string{e.what()} + "; see drover --help\n" : out.str(),
       is_error};
   }
-  const bool needs_cluster = !c.run->parsed() && !c.past->parsed() && !c.version->parsed();
+  const bool needs_cluster = !c.run->parsed() && !c.past->parsed() && !c.version->parsed() &&
+                             !c.history->parsed() && !c.show->parsed();
   if (needs_cluster && raw.cluster_file.empty())
     return printed_exit{"drover: --cluster FILE is missing; see drover --help\n", true};
   if (c.run->parsed())

@@ -131,17 +131,27 @@ struct report_options {
   std::string report; ///< directory, empty = the working one
 };
 
+/// What was planned, begun and ended.
+struct history_options {
+  std::string id; ///< empty = list them; last = the latest
+};
+
+/// One run, and where each of its VMs stands.
+struct show_options {
+  std::string id;
+};
+
 struct version_options {};
 
 struct options {
   std::string cluster_file;
   output_format out = output_format::table;
   std::string trace_file; ///< empty = none
-  std::string state_dir;  ///< where past runs are kept; empty = the user's
+  std::string state_dir;  ///< journal and past runs; empty = the user's
   std::variant<
     status_options, vm_start_options, vm_stop_options, vm_list_options, plan_options,
     migrate_options, evacuate_options, recover_options, run_options, node_trust_options,
-    node_check_options, report_options, version_options>
+    node_check_options, report_options, history_options, show_options, version_options>
     command;
 };
 

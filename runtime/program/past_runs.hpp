@@ -1,6 +1,6 @@
-// What ended runs have left behind for later: one JSON file each, in the controller's state
-// directory. Rule: a help for people and never the truth about a VM, so a run does not depend on
-// it; a file is there whole or not at all.
+// The reports of ended runs: one JSON file each, in the controller's state directory, under the
+// run's id in the journal. Rule: a help for people and never the truth about a VM, so a run does
+// not depend on it; a file is there whole or not at all.
 #pragma once
 
 #include "runtime/base/error.hpp"
@@ -19,12 +19,14 @@ public:
   /// The oldest beyond these go.
   static constexpr std::size_t kept_max = 100;
 
-  /// Empty = $XDG_STATE_HOME/drover, else ~/.local/state/drover. Nothing is made yet.
-  static result<past_runs> at(const std::string& directory);
+  /// In the state directory; `wanted` as in state_directory(). Nothing is made yet.
+  static result<past_runs> at(const std::string& wanted);
 
-  /// Keeps `run` and returns its id, "20261123-083646-evacuate-node1" (UTC); one more in the same
-  /// second gets "-2" at its end.
-  result<std::string> keep(const std::string& what, nlohmann::ordered_json run, wall_time now);
+  /// An id that no kept run has, for a run that the journal gave none.
+  std::string free_id(const std::string& what, wall_time begun) const;
+
+  /// Keeps `run` under its id; one that is there already is replaced.
+  result<done> keep(const std::string& id, nlohmann::ordered_json run);
 
   /// By age, the latest last; empty where nothing was kept.
   std::vector<std::string> ids() const;

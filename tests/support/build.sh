@@ -11,7 +11,8 @@ export LC_ALL=C.UTF-8
 # shellcheck disable=SC2034
 packages_build=(g++ cmake ninja-build ccache lld pkg-config binutils libcaf-dev nlohmann-json3-dev
   prometheus-cpp-dev zlib1g-dev libcurl4-openssl-dev libcpp-httplib-dev libbrotli-dev libssl-dev
-  catch2 libasio-dev libcli11-dev libexpected-dev libfmt-dev libssh2-1-dev git)
+  catch2 libasio-dev libcli11-dev libexpected-dev libfmt-dev libsqlite3-dev
+  libssh2-1-dev git)
 # shellcheck disable=SC2034
 packages_run=(qemu-system-x86 procps)
 # shellcheck disable=SC2034

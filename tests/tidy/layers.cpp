@@ -45,6 +45,7 @@ const std::vector<layer>& layers() {
     {"runtime/readiness", node_parts, {"nlohmann"}},
     {"runtime/guest", {"runtime/base"}, {}},
     {"runtime/cluster", {"runtime/base", "runtime/wire"}, {"nlohmann"}},
+    {"runtime/journal", {"runtime/base", "runtime/wire"}, {"sqlite3.h"}},
     {"actors", actor_project, {"nlohmann", "fmt"}},
     {"metrics", {"runtime/base", "metrics/page"}, {"prometheus", "nlohmann", "httplib.h"}},
     {"metrics/grafana", {}, {"nlohmann"}},
@@ -53,7 +54,9 @@ const std::vector<layer>& layers() {
     {"runtime/scenario", all_parts, {"nlohmann", "caf", "asio", "fmt"}},
     {"runtime/sim", all_parts, {"nlohmann", "caf", "fmt"}},
     {"runtime/bin", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus"}},
-    {"tests", all_parts, {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus", "catch2"}},
+    {"tests",
+     all_parts,
+     {"nlohmann", "caf", "asio", "fmt", "CLI", "prometheus", "catch2", "sqlite3.h"}},
   };
   return table;
 }
@@ -88,8 +91,8 @@ std::string listed(const names& of) {
 }
 
 /// Third-party libraries that the rule knows by their include path.
-const names known_libraries{"caf", "asio",       "asio.hpp", "nlohmann", "fmt",
-                            "CLI", "prometheus", "catch2",   "libssh2.h"};
+const names known_libraries{"caf", "asio",       "asio.hpp", "nlohmann",  "fmt",
+                            "CLI", "prometheus", "catch2",   "libssh2.h", "sqlite3.h"};
 
 std::optional<std::string> judge_project(const layer& of, const std::string& include) {
   if (is_under(include, of.folder) || is_any_under(include, of.project))

@@ -131,8 +131,16 @@ public:
   std::vector<pause_mark> marks;
   std::vector<stream_narrowed> narrowed;
   std::optional<migration_result> ending;
+  bool journal_answers = true;
+  int writes_ahead = 0;
 
 private:
+  void note_ahead() {
+    ++writes_ahead;
+    if (journal_answers)
+      give(handover::written_ahead{});
+  }
+
   void take(handover::command c) {
     if (auto* p = std::get_if<handover::take_permits>(&c))
       wanted.insert(p->set);
@@ -142,6 +150,8 @@ private:
       asked.push_back(std::move(*s));
     else if (auto* w = std::get_if<handover::wait>(&c))
       timers.push_back(w->generation);
+    else if (std::holds_alternative<handover::write_ahead>(c))
+      note_ahead();
     else if (auto* f = std::get_if<handover::finish>(&c))
       ending = std::move(f->result);
     else if (auto* n = std::get_if<handover::note>(&c))

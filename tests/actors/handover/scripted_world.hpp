@@ -63,6 +63,8 @@ private:
         ask(std::move(*s));
       else if (auto* w = std::get_if<handover::wait>(&c))
         timers_.push_back(w->generation);
+      else if (std::holds_alternative<handover::write_ahead>(c))
+        give(handover::written_ahead{});
       else if (auto* f = std::get_if<handover::finish>(&c))
         ending = std::move(f->result);
       else if (auto* n = std::get_if<handover::note>(&c))

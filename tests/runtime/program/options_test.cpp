@@ -253,3 +253,12 @@ TEST_CASE("flags of a run that do not go together are told", "[options]") {
     CHECK(std::get<printed_exit>(parsed).is_error);
   }
 }
+
+TEST_CASE("what was written down is read without a cluster file", "[options]") {
+  CHECK(command_of<history_options>({"history"}).id.empty());
+  CHECK(command_of<history_options>({"history", "last"}).id == "last");
+  CHECK(
+    command_of<show_options>({"show", "20261123-083646-evacuate-n1"}).id ==
+    "20261123-083646-evacuate-n1");
+  CHECK(std::holds_alternative<printed_exit>(parse({"show"})));
+}

@@ -32,32 +32,33 @@ past_runs in(const temporary_directory& room) {
 
 } // namespace
 
-TEST_CASE("a run is kept under its moment and found again by its id", "[contract]") {
+TEST_CASE("a run is kept under its id and found again by it", "[contract]") {
   const temporary_directory room;
   auto past = in(room);
   CHECK(past.ids().empty());
   REQUIRE_FALSE(past.read("last"));
-  const auto first = past.keep("evacuate-n1", some_run(1), at_s(1'795'423'006));
-  REQUIRE(first);
-  CHECK(*first == "20261123-083646-evacuate-n1");
-  const auto second = past.keep("evacuate-n1", some_run(2), at_s(1'795'423'006));
-  REQUIRE(second);
-  CHECK(*second == *first + "-2");
-  REQUIRE(past.keep("migrate-105", some_run(3), at_s(1'795'423'007)));
+  const auto first = past.free_id("evacuate-n1", at_s(1'795'423'006));
+  CHECK(first == "20261123-083646-evacuate-n1");
+  REQUIRE(past.keep(first, some_run(1)));
+  const auto second = past.free_id("evacuate-n1", at_s(1'795'423'006));
+  CHECK(second == first + "-2");
+  REQUIRE(past.keep(second, some_run(2)));
+  REQUIRE(past.keep("20261123-083647-migrate-105", some_run(3)));
   CHECK(past.ids().size() == 3);
-  const auto read = past.read(*second);
+  const auto read = past.read(second);
   REQUIRE(read);
   CHECK(read->at("vms").size() == 2);
-  CHECK(read->at("id") == *second);
-  const auto last = past.read("last");
-  REQUIRE(last);
-  CHECK(last->at("vms").size() == 3);
+  CHECK(read->at("id") == second);
+  CHECK(past.read("last")->at("vms").size() == 3);
+  REQUIRE(past.keep(second, some_run(5)));
+  CHECK(past.read(second)->at("vms").size() == 5);
+  CHECK(past.ids().size() == 3);
 }
 
 TEST_CASE("an id that is none, or leads elsewhere, is refused", "[contract]") {
   const temporary_directory room;
   auto past = in(room);
-  REQUIRE(past.keep("evacuate-n1", some_run(), at_s(1)));
+  REQUIRE(past.keep("evacuate-n1", some_run()));
   std::ofstream{room.path() / "state/secret.json"} << some_run().dump();
   std::ofstream{room.path() / "state/runs/broken.json"} << "{\"vms\": ";
   std::ofstream{room.path() / "state/runs/other.json"} << "{\"vms\": 7}";
@@ -74,7 +75,7 @@ TEST_CASE("only the latest runs are kept", "[contract]") {
   const temporary_directory room;
   auto past = in(room);
   for (std::size_t i = 0; i < past_runs::kept_max + 3; ++i)
-    REQUIRE(past.keep("evacuate-n1", some_run(), at_s(static_cast<std::int64_t>(i))));
+    REQUIRE(past.keep(past.free_id("evacuate-n1", at_s(static_cast<std::int64_t>(i))), some_run()));
   const auto ids = past.ids();
   CHECK(ids.size() == past_runs::kept_max);
   CHECK(ids.front() == "19700101-000003-evacuate-n1");
@@ -85,7 +86,7 @@ TEST_CASE("a state directory that cannot be is an error, and nothing else", "[co
   std::ofstream{room.path() / "file"} << "a file";
   auto past = past_runs::at((room.path() / "file").string());
   REQUIRE(past);
-  const auto kept = past->keep("evacuate-n1", some_run(), at_s(1));
+  const auto kept = past->keep("evacuate-n1", some_run());
   REQUIRE_FALSE(kept);
   CHECK(kept.error().code == errc::refused);
   CHECK(kept.error().context.find("file") != std::string::npos);
