@@ -30,7 +30,8 @@ actor_tree spawn_actor_tree(caf::actor_system& system, const tree_settings& sett
     s.node = node;
     s.controller = settings.controller;
     s.id_prefix = settings.id_prefix + "-" + node.value;
-    tree.owners[node] = spawn_node_owner(system, std::move(s), its.way, settings.around);
+    tree.owners[node] =
+      spawn_node_owner(system, std::move(s), its.way, settings.around, settings.opening);
   }
   return tree;
 }

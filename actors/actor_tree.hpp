@@ -20,12 +20,13 @@ struct tree_node {
 };
 
 struct tree_settings {
-  std::string controller; ///< for people: "host:pid"
+  std::string controller; ///< for people: "user@host:pid"
   std::string id_prefix;  ///< of request ids; unique among all controllers, now and later
   std::map<node_id, tree_node> nodes;
   std::uint32_t cluster_max = 32;
   std::uint32_t windows_max = 4;
   surroundings around;
+  link_opening opening = link_opening::at_once;
 };
 
 struct actor_tree {

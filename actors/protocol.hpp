@@ -61,6 +61,12 @@ using migration_handle = iface<
 
 // -- node_owner: the only one who speaks to a node -----------------------------------------------
 
+enum class link_opening : std::uint8_t {
+  at_once,
+  /// With the first question: until then the node's seat is left to others.
+  when_asked,
+};
+
 /// Asks the node's agent. Answered always: by the agent, or with the reason at the deadline.
 struct node_call {
   wire::request_body body;
@@ -110,6 +116,8 @@ using node_owner_handle = iface<
 struct evacuation_order {
   /// Cordoned while the job lasts; nullopt for a single migration.
   std::optional<node_id> cordon;
+  /// What the holder of the node's lock says of itself beside its name.
+  std::string lock_reason = "evacuation";
   std::vector<migration_order> migrations; ///< in the order in which they ask for permits
 };
 
@@ -130,6 +138,9 @@ struct cancel_evacuation {
   std::string reason;
 };
 
+/// From the evacuation to itself: the node's lock has to be proven.
+struct renew_node_lock {};
+
 /// From a migration, its last message.
 struct migration_finished {
   migration_result result;
@@ -137,7 +148,7 @@ struct migration_finished {
 
 using evacuation_handle = iface<
   caf::result<evacuation_report>(run_evacuation), caf::result<void>(cancel_evacuation),
-  caf::result<void>(migration_finished)>;
+  caf::result<void>(renew_node_lock), caf::result<void>(migration_finished)>;
 
 // -- pulse: how busy the others are --------------------------------------------------------------
 
@@ -167,6 +178,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::leave_node)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::run_evacuation)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::evacuation_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::cancel_evacuation)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::renew_node_lock)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::migration_finished)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::feel_pulse)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::end_pulse)
@@ -189,6 +201,7 @@ CAF_ADD_TYPE_ID(drover_actors, (drover::leave_node))
 CAF_ADD_TYPE_ID(drover_actors, (drover::run_evacuation))
 CAF_ADD_TYPE_ID(drover_actors, (drover::evacuation_report))
 CAF_ADD_TYPE_ID(drover_actors, (drover::cancel_evacuation))
+CAF_ADD_TYPE_ID(drover_actors, (drover::renew_node_lock))
 CAF_ADD_TYPE_ID(drover_actors, (drover::migration_finished))
 CAF_ADD_TYPE_ID(drover_actors, (drover::feel_pulse))
 CAF_ADD_TYPE_ID(drover_actors, (drover::end_pulse))

@@ -1,7 +1,10 @@
 #include "actors/evacuation/evacuation_actor.hpp"
 
 #include "actors/actor_time.hpp"
+#include "actors/evacuation/node_lease.hpp"
 #include "actors/handover/migration_actor.hpp"
+
+#include <utility>
 
 namespace drover {
 namespace {
@@ -9,6 +12,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto cordon_deadline = 30s;
+/// Between two looks at the lease lie at most this and the pause between them: a lock that is not
+/// confirmed is known to be lost before it can expire.
+constexpr auto renewal_deadline = 10s;
 constexpr auto answer_grace = 5s;
 
 class evacuation {
@@ -30,6 +36,7 @@ public:
         return answer_;
       },
       [this](const cancel_evacuation& m) { cancel(m.reason); },
+      [this](renew_node_lock) { renew_lock(); },
       [this](migration_finished& m) { finished(std::move(m.result)); },
     };
   }
@@ -42,12 +49,54 @@ private:
   };
 
   void cordon_then_start() {
-    call(wire::cordon{"evacuation"}, [this](const result<wire::reply_body>& body) {
-      if (body)
+    const auto asked = actor_now(*self_);
+    call(lock_request(), cordon_deadline, [this, asked](const result<wire::reply_body>& body) {
+      if (body) {
+        lease_.emplace(asked);
+        self_->delayed_send(handle{self_}, lease_->next_look(asked), renew_node_lock{});
         return start();
+      }
       report_.objection = body.error();
       deliver();
     });
+  }
+
+  wire::cordon lock_request() const { return wire::cordon{order_.lock_reason}; }
+
+  /// The agent renews the lock by itself; asking for it again proves that it is still held.
+  void renew_lock() {
+    if (ending_)
+      return; // It is being given back.
+    const auto asked = actor_now(*self_);
+    call(lock_request(), renewal_deadline, [this, asked](const result<wire::reply_body>& body) {
+      if (ending_)
+        return;
+      if (body)
+        lease_->renewed(asked);
+      else if (body.error().code == errc::conflict)
+        lease_->taken_by(body.error().what);
+      look_at_lease();
+      const auto now = actor_now(*self_);
+      if (lease_->at(now) != lease_state::lost)
+        self_->delayed_send(handle{self_}, lease_->next_look(now), renew_node_lock{});
+    });
+  }
+
+  void look_at_lease() {
+    const auto now = lease_->at(actor_now(*self_));
+    if (now == std::exchange(seen_lease_, now))
+      return;
+    if (now == lease_state::held) {
+      self_->send(peers_.locks, open_grants{grants_hold::lock_in_doubt});
+      return around_.note(remark{"the lock of " + order_.cordon->value + " is confirmed again"});
+    }
+    // Also when it is lost: nobody may be granted a stream while the others are told to stop.
+    self_->send(peers_.locks, hold_grants{grants_hold::lock_in_doubt});
+    around_.note(remark{
+      "the lock of " + order_.cordon->value + " is " +
+      (now == lease_state::lost ? "lost: " + lease_->reason() : "in doubt: nothing new begins")});
+    if (now == lease_state::lost)
+      cancel("the lock of " + order_.cordon->value + " was lost: " + lease_->reason());
   }
 
   void start() {
@@ -124,11 +173,14 @@ private:
   }
 
   void end() {
+    ending_ = true;
+    if (seen_lease_ != lease_state::held)
+      self_->send(peers_.locks, open_grants{grants_hold::lock_in_doubt});
     for (auto& e : entries_)
       report_.migrations.push_back(*e.result);
     if (!order_.cordon)
       return deliver();
-    call(wire::uncordon{}, [this](const result<wire::reply_body>& body) {
+    call(wire::uncordon{}, cordon_deadline, [this](const result<wire::reply_body>& body) {
       if (!body) // The lease of the cordon runs out by itself.
         around_.note(remark{"the cordon could not be lifted: " + to_string(body.error())});
       note_end();
@@ -154,11 +206,11 @@ private:
   }
 
   template <class Body, class Then>
-  void call(Body body, Then then) {
+  void call(Body body, milliseconds deadline, Then then) {
     self_
       ->request(
-        peers_.owners.at(*order_.cordon), cordon_deadline + answer_grace,
-        node_call{std::move(body), cordon_deadline})
+        peers_.owners.at(*order_.cordon), deadline + answer_grace,
+        node_call{std::move(body), deadline})
       .then(
         [then](const node_answer& a) { then(a.body); },
         [then](const caf::error&) {
@@ -174,7 +226,10 @@ private:
   evacuation_report report_;
   std::vector<entry> entries_;
   std::size_t left_ = 0;
+  bool ending_ = false;
   std::optional<std::string> cancel_reason_;
+  std::optional<node_lease> lease_; ///< once the cordon was granted
+  lease_state seen_lease_ = lease_state::held;
   mono_time begun_at_;
 };
 

@@ -26,6 +26,14 @@ public:
       [this](const set_capacity& request) {
         answer(table_.set_capacity(request.what, request.capacity));
       },
+      [this](const hold_grants& request) {
+        holds_.insert(request.why);
+        answer(table_.set_serving(serving::held));
+      },
+      [this](const open_grants& request) {
+        holds_.erase(request.why);
+        answer(table_.set_serving(holds_.empty() ? serving::open : serving::held));
+      },
       [this](ask_lock_usage) {
         return lock_usage{
           table_.usage(), static_cast<std::uint32_t>(table_.held()),
@@ -99,6 +107,7 @@ private:
   lock_table table_;
   std::map<lease_id, pending> waiting_;
   std::set<holder_id> watched_;
+  std::set<grants_hold> holds_;
 };
 
 } // namespace

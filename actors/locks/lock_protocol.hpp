@@ -45,6 +45,22 @@ struct set_capacity {
   std::uint32_t capacity = 0;
 };
 
+/// Why nothing is granted for a while; several may hold at a time.
+enum class grants_hold : std::uint8_t {
+  operator_pause,
+  /// Whether the lock in the cluster's store is still held is not known.
+  lock_in_doubt,
+};
+
+/// Nothing is granted while anybody holds; who holds permits keeps them.
+struct hold_grants {
+  grants_hold why = grants_hold::operator_pause;
+};
+
+struct open_grants {
+  grants_hold why = grants_hold::operator_pause;
+};
+
 struct ask_lock_usage {};
 
 /// For the metrics, and for the check that nothing leaked.
@@ -56,6 +72,7 @@ struct lock_usage {
 
 using lock_manager_handle = iface<
   caf::result<acquired>(acquire), caf::result<void>(release), caf::result<void>(set_capacity),
+  caf::result<void>(hold_grants), caf::result<void>(open_grants),
   caf::result<lock_usage>(ask_lock_usage)>;
 
 } // namespace drover
@@ -65,6 +82,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::acquire)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::acquired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::release)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::set_capacity)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::hold_grants)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::open_grants)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::ask_lock_usage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(drover::lock_usage)
 
@@ -73,6 +92,8 @@ CAF_ADD_TYPE_ID(drover_locks, (drover::acquire))
 CAF_ADD_TYPE_ID(drover_locks, (drover::acquired))
 CAF_ADD_TYPE_ID(drover_locks, (drover::release))
 CAF_ADD_TYPE_ID(drover_locks, (drover::set_capacity))
+CAF_ADD_TYPE_ID(drover_locks, (drover::hold_grants))
+CAF_ADD_TYPE_ID(drover_locks, (drover::open_grants))
 CAF_ADD_TYPE_ID(drover_locks, (drover::ask_lock_usage))
 CAF_ADD_TYPE_ID(drover_locks, (drover::lock_usage))
 CAF_END_TYPE_ID_BLOCK(drover_locks)

@@ -208,6 +208,8 @@ std::optional<lock_table::place> lock_table::next_to_look_at(
 /// looked at can fit later in the walk, and nobody else could before it.
 lock_table::grants lock_table::serve(resources freed) {
   grants granted;
+  if (serving_ == serving::held)
+    return granted;
   place from;
   while (const auto at = next_to_look_at(freed, from)) {
     from = {at->priority, at->arrival + 1};
@@ -224,6 +226,14 @@ lock_table::grants lock_table::serve(resources freed) {
     count_pass(*at, w.wanted);
   }
   return granted;
+}
+
+lock_table::grants lock_table::set_serving(serving s) {
+  serving_ = s;
+  resources all;
+  for (const auto& [what, of] : stocks_)
+    all.insert(what);
+  return serve(std::move(all));
 }
 
 lock_table::grants lock_table::set_capacity(const resource& what, std::uint32_t capacity) {
@@ -243,7 +253,10 @@ result<lock_table::grants> lock_table::acquire(
   for (const auto& [what, count] : wanted)
     stocks_.try_emplace(what);
   const place at{priority, ++arrivals_};
-  if (auto* full = obstacle(at, wanted)) {
+  auto* full = obstacle(at, wanted);
+  if (!full && serving_ == serving::held)
+    full = &stocks_.at(wanted.begin()->first);
+  if (full) {
     enqueue(at, waiter{id, std::move(wanted), 0}, *full);
     return grants{};
   }

@@ -84,6 +84,9 @@ struct resource_usage {
   bool operator==(const resource_usage&) const = default;
 };
 
+/// Whether the table grants anything.
+enum class serving : std::uint8_t { open, held };
+
 class lock_table {
 public:
   /// A waiter is passed at most this often by later ones that take what it waits for; then free
@@ -95,6 +98,10 @@ public:
   /// Sets how much of a permit there is. Lowered below what is held, nothing is taken away: the
   /// next grant waits until enough has come back. Not for VM locks.
   [[nodiscard]] grants set_capacity(const resource& what, std::uint32_t capacity);
+
+  /// Held: whoever asks waits, and what comes back is not handed on; what is held stays held. Open
+  /// again: everything that fits is granted.
+  [[nodiscard]] grants set_serving(serving s);
 
   /// Grants now, or lets `id` wait; the answer lists all grants that the step caused. `invalid`: an
   /// empty set, a count of 0, an unknown permit. `refused`: more than the capacity. `conflict`: the
@@ -165,6 +172,7 @@ private:
   std::map<place, waiter> waiters_;
   std::map<lease_id, place> places_; ///< of the waiters
   std::uint64_t arrivals_ = 0;
+  serving serving_ = serving::open;
 };
 
 } // namespace drover

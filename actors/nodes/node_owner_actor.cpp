@@ -10,12 +10,15 @@ public:
   using handle = node_owner_handle;
   static constexpr const char* name = "node_owner";
 
-  node_owner(handle::pointer self, session::settings settings, link_ptr way, surroundings around)
+  node_owner(
+    handle::pointer self, session::settings settings, link_ptr way, surroundings around,
+    link_opening opening)
     : self_(self), node_(settings.node), session_(std::move(settings)), way_(std::move(way)),
-      around_(std::move(around)) {}
+      around_(std::move(around)), opening_(opening) {}
 
   handle::behavior_type make_behavior() {
-    carry_out(session_.start(now()));
+    if (opening_ == link_opening::at_once)
+      carry_out(session_.start(now()));
     return {
       [this](node_call& m) -> caf::result<node_answer> { return call(std::move(m)); },
       [this](follow_vm& m) { followers_[m.vm] = std::move(m.who); },
@@ -51,6 +54,8 @@ private:
     // The answer may already be among the commands, so the promise is kept first.
     pending_.emplace(called.id, pending{answer, method, now()});
     carry_out(std::move(called.todo));
+    if (session_.at() == session::phase::idle)
+      carry_out(session_.start(now()));
     return answer;
   }
 
@@ -125,6 +130,7 @@ private:
   node_session session_;
   link_ptr way_;
   surroundings around_;
+  link_opening opening_;
   std::map<request_id, pending> pending_;
   std::map<vm_id, migration_handle> followers_;
   std::uint32_t wake_generation_ = 0;
@@ -134,8 +140,10 @@ private:
 } // namespace
 
 node_owner_handle spawn_node_owner(
-  caf::actor_system& system, session::settings settings, link_ptr way, surroundings around) {
-  return spawn_state<node_owner>(system, std::move(settings), std::move(way), std::move(around));
+  caf::actor_system& system, session::settings settings, link_ptr way, surroundings around,
+  link_opening opening) {
+  return spawn_state<node_owner>(
+    system, std::move(settings), std::move(way), std::move(around), opening);
 }
 
 } // namespace drover

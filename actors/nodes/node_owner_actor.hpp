@@ -8,8 +8,9 @@
 
 namespace drover {
 
-/// Connects at once; calls that come before the node answers wait for it.
+/// Calls that come before the node answers wait for it.
 node_owner_handle spawn_node_owner(
-  caf::actor_system& system, session::settings settings, link_ptr way, surroundings around);
+  caf::actor_system& system, session::settings settings, link_ptr way, surroundings around,
+  link_opening opening = link_opening::at_once);
 
 } // namespace drover

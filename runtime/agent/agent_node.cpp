@@ -236,7 +236,7 @@ task<agent::answered> agent::handle(wire::uncordon, mono_time) {
   cordon_.reset();
   if (holder->empty())
     co_return wire::accepted{};
-  if (!holder->starts_with(controller_))
+  if (*holder != controller_ && !holder->starts_with(controller_ + " "))
     co_return fail(errc::conflict, "the node is cordoned by somebody else", *holder);
   const auto dropped = co_await store_.drop_lock(cordon_lock(), *holder);
   if (!dropped)

@@ -7,6 +7,7 @@
 #include <caf/scoped_actor.hpp>
 #include <deque>
 #include <mutex>
+#include <pwd.h>
 #include <unistd.h>
 
 namespace drover {
@@ -20,10 +21,16 @@ constexpr auto answer_grace = 5s;
 constexpr auto leave_wait = 10s;
 constexpr auto pulse_interval = 1s;
 
+/// "root@host:1234".
 std::string controller_name() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  return std::string{host.data()} + ":" + std::to_string(getpid());
+  std::array<char, 1024> room{};
+  passwd about{};
+  passwd* found = nullptr;
+  getpwuid_r(geteuid(), &about, room.data(), room.size(), &found);
+  const std::string user = found == nullptr ? std::to_string(geteuid()) : about.pw_name;
+  return user + "@" + host.data() + ":" + std::to_string(getpid());
 }
 
 result<wire::reply_body> no_owner() { return fail(errc::bug, "the node's owner does not answer"); }
@@ -75,6 +82,7 @@ result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_se
   tree.cluster_max = cluster.limits.cluster;
   tree.windows_max = cluster.limits.windows;
   tree.around = p->around;
+  tree.opening = settings.opening;
   for (const auto& [id, node] : cluster.nodes)
     tree.nodes[id] = {
       p->links.at(id), node.limits.prepare, node.limits.inbound, node.limits.streams};
@@ -184,6 +192,14 @@ void fleet::cancel(const std::string& reason) {
   parts_->cancel_reason = reason;
   for (const auto& job : parts_->jobs)
     caf::anon_send(job, cancel_evacuation{reason});
+}
+
+void fleet::pause() {
+  caf::anon_send(parts_->tree.locks, hold_grants{grants_hold::operator_pause});
+}
+
+void fleet::go_on() {
+  caf::anon_send(parts_->tree.locks, open_grants{grants_hold::operator_pause});
 }
 
 std::optional<pid_t> fleet::agent_pid(const node_id& node) const {

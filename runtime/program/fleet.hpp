@@ -30,6 +30,8 @@ struct fleet_settings {
   std::filesystem::path agent_log_dir;
   /// Note once a second how busy the actors are and how many permits are held.
   pulse_choice pulse = pulse_choice::none;
+  /// A command that needs one node before it may trouble the others opens the links as it asks.
+  link_opening opening = link_opening::at_once;
   /// As in `surroundings`.
   std::function<void(vm_id vm, std::function<void()> written)> write_ahead{};
 };
@@ -59,6 +61,10 @@ public:
   evacuation_report run(evacuation_order order);
   /// From any thread; cancels every `run` that is under way or comes later.
   void cancel(const std::string& reason);
+
+  /// Nothing new begins and no stream enters until `go_on`; what streams ends as it would have.
+  void pause();
+  void go_on();
 
   /// The agent's process where the link is one; for fault injection.
   std::optional<pid_t> agent_pid(const node_id& node) const;

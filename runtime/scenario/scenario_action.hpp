@@ -178,11 +178,12 @@ struct cut_store {
   store_heal heal = store_heal::kept;
 };
 
-/// Somebody removes a lock that is held.
+/// Somebody removes a lock that is held, and may take it.
 struct remove_lock {
   static constexpr const char* verb = "remove_lock";
   static constexpr bool local = false;
   std::string lock;
+  std::string taken_by{}; ///< empty = it is free then
 };
 
 /// The node's next `count` store writes fail: the store's disk is full.

@@ -146,6 +146,7 @@ action::any read_remove_lock(wire::object_reader& from, const scenario_file&) {
   action::remove_lock what{from.required<std::string>("remove_lock")};
   if (from.good() && what.lock.empty())
     from.refuse("remove_lock", "expected a lock's name");
+  what.taken_by = from.optional<std::string>("taken_by", {});
   return what;
 }
 

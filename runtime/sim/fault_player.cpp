@@ -169,7 +169,7 @@ void fault_player::on(const action::cut_store& a) {
 
 void fault_player::on(const action::remove_lock& a) {
   done(a.verb, a.lock);
-  world_.store().remove_lock(a.lock);
+  world_.store().remove_lock(a.lock, a.taken_by);
 }
 
 void fault_player::on(const action::fail_writes& a) {

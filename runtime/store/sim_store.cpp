@@ -209,7 +209,9 @@ void sim_store_cluster::cut_off(const node_id& node) { parts_->cut_off(node); }
 void sim_store_cluster::heal(const node_id& node, heal_outcome outcome) {
   parts_->heal(node, outcome);
 }
-void sim_store_cluster::remove_lock(const std::string& name) { parts_->remove_lock(name); }
+void sim_store_cluster::remove_lock(const std::string& name, const std::string& taken_by) {
+  parts_->remove_lock(name, taken_by);
+}
 void sim_store_cluster::fail_writes(const node_id& node, std::uint32_t count) {
   parts_->node(node).failing_writes += count;
 }

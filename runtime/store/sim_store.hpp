@@ -72,7 +72,8 @@ public:
   void cut_off(const node_id& node);
   void heal(const node_id& node, heal_outcome outcome);
   /// Somebody removes a lock that is not his.
-  void remove_lock(const std::string& name);
+  /// `taken_by`: who has it then; empty = nobody.
+  void remove_lock(const std::string& name, const std::string& taken_by = {});
   /// The next `count` writes of the node fail: its disk is full.
   void fail_writes(const node_id& node, std::uint32_t count);
 

@@ -167,11 +167,13 @@ void sim_store_core::heal(const node_id& id, heal_outcome outcome) {
     when - now(), [self = shared_from_this(), &of] { of.view.advance(self->log_, self->now()); });
 }
 
-void sim_store_core::remove_lock(const std::string& name) {
+void sim_store_core::remove_lock(const std::string& name, const std::string& taken_by) {
   if (log_.lock(name, log_.end()) == nullptr)
     return;
   ++writes_;
   append(node_id{}, lock_removed{name});
+  if (!taken_by.empty())
+    append(node_id{}, lock_taken{name, taken_by, node_id{}});
 }
 
 void sim_store_core::put_config(vm_id vm, const node_id& owner, std::string text) {

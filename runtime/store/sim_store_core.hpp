@@ -79,7 +79,7 @@ public:
   void change_membership(nanoseconds how_long, std::uint32_t applied_per_million);
   void cut_off(const node_id& id);
   void heal(const node_id& id, heal_outcome outcome);
-  void remove_lock(const std::string& name);
+  void remove_lock(const std::string& name, const std::string& taken_by);
   void put_config(vm_id vm, const node_id& owner, std::string text);
 
   /// Told when a view begins to show a moved config; null = nobody is, and empty the same.

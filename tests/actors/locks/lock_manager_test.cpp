@@ -173,3 +173,21 @@ TEST_CASE("a raised capacity grants at once") {
   a->send(s.locks, set_capacity{window_permit(), 2});
   CHECK_FALSE(answer_of(s.system, second).objection.has_value());
 }
+
+TEST_CASE("grants wait until everybody who holds them has let go") {
+  lock_system s;
+  caf::scoped_actor a{s.system};
+  caf::scoped_actor b{s.system};
+  a->send(s.locks, hold_grants{grants_hold::operator_pause});
+  a->send(s.locks, hold_grants{grants_hold::lock_in_doubt});
+  auto asked = a->request(s.locks, patience, window(1));
+  s.await_waiting(1);
+  a->send(s.locks, open_grants{grants_hold::lock_in_doubt});
+  auto beside = a->request(s.locks, patience, window(2));
+  s.await_waiting(2);
+  CHECK(s.usage().leases == 0);
+  a->send(s.locks, release{2});
+  CHECK(answer_of(s.system, beside).objection.has_value());
+  a->send(s.locks, open_grants{grants_hold::operator_pause});
+  CHECK_FALSE(answer_of(s.system, asked).objection.has_value());
+}

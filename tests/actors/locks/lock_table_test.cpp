@@ -237,3 +237,31 @@ TEST_CASE("blockers name who holds, and usage counts") {
   CHECK(usage.back() == resource_usage{window_permit(), 1, 1, 1});
   CHECK(to_string(stream_permit(n1)) == "stream/n1");
 }
+
+TEST_CASE("while the table is held nobody is served, and what is held stays held") {
+  auto table = small_cluster();
+  CHECK(ask(table, lease(1), stream_between(n1, n2)) == grants{lease(1)});
+  CHECK(table.set_serving(serving::held).empty());
+  CHECK(ask(table, lease(2), stream_between(n1, n3)).empty()); // There would be room.
+  CHECK(ask(table, lease(3), {{vm_lock(vm_id{105}), 1}}).empty());
+  CHECK(table.holds(lease(1)));
+  CHECK(table.waits(lease(2)));
+  CHECK(table.release(lease(1)).empty());
+  CHECK(table.release(lease(3)).empty()); // Who does not want any more leaves.
+  CHECK(table.set_capacity(window_permit(), 2).empty());
+  CHECK(table.held() == 0);
+  CHECK(table.set_serving(serving::held).empty());
+  CHECK(table.set_serving(serving::open) == grants{lease(2)});
+  CHECK(ask(table, lease(4), stream_between(n1, n2)) == grants{lease(4)});
+}
+
+TEST_CASE("a table that is opened again serves in the order of asking, as far as there is room") {
+  auto table = small_cluster();
+  CHECK(table.set_serving(serving::held).empty());
+  for (std::uint64_t i = 1; i <= 6; ++i)
+    CHECK(ask(table, lease(i), stream_between(n1, i % 2 == 0 ? n2 : n3)).empty());
+  CHECK(ask(table, lease(9), {{window_permit(), 1}}, lock_priority::window).empty());
+  CHECK(table.set_serving(serving::open) == grants{lease(9), lease(1), lease(2)});
+  CHECK(table.release(lease(1)) == grants{lease(3)});
+  CHECK(table.release(lease(2)) == grants{lease(4)});
+}

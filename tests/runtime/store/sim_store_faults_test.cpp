@@ -208,6 +208,8 @@ TEST_CASE("anybody may remove a lock, and it is nobody's then") {
   CHECK(rig.cluster.locks().empty());
   CHECK(rig.end_of(rig.take(1, "y")) == "ok");
   CHECK(rig.end_of(rig.take(0, "x")) == "conflict");
+  rig.cluster.remove_lock("lease", "stranger");
+  CHECK(rig.end_of(rig.take(1, "y")) == "conflict");
 }
 
 TEST_CASE("a full disk fails so many writes of one node") {
