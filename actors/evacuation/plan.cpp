@@ -179,6 +179,22 @@ placement place(const std::vector<const vm_entry*>& vms, free_memory& targets, f
   return places;
 }
 
+/// As an older plan has it: everybody where he was to go, or nobody.
+placement place_as_wanted(
+  const std::vector<const vm_entry*>& vms, free_memory targets,
+  const std::map<vm_id, node_id>& wanted) {
+  placement places;
+  for (const auto* v : vms) {
+    const auto to = wanted.find(v->vm);
+    const auto where = to == wanted.end() ? targets.end() : targets.find(to->second);
+    if (where == targets.end() || where->second < v->memory_bytes)
+      return {};
+    where->second -= v->memory_bytes;
+    places.emplace(v->vm, where->first);
+  }
+  return places;
+}
+
 /// `left` is what the targets have after all others were placed.
 std::string why_no_room(const vm_entry& v, const free_memory& left, const plan& p) {
   if (left.empty()) {
@@ -270,6 +286,9 @@ result<plan> make_plan(const plan_request& request) {
     if (packed.size() == movable.size())
       places = std::move(packed);
   }
+  if (auto as_before = place_as_wanted(movable, targets, request.wanted);
+      !request.wanted.empty() && as_before.size() == movable.size())
+    places = std::move(as_before);
   p.feasible = places.size() == movable.size();
   for (const auto* v : movable) {
     const auto where = places.find(v->vm);

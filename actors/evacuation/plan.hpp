@@ -10,6 +10,7 @@
 #include "runtime/wire/message.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,6 +51,8 @@ struct plan_request {
   stream_kind kind = stream_kind::tls;
   std::uint32_t channels = 1; ///< of each stream, where both nodes can
   plan_order order = plan_order::largest_first;
+  /// Where an older plan has them go; kept if all of them still fit there, else not looked at.
+  std::map<vm_id, node_id> wanted{};
 };
 
 struct plan_step {

@@ -1,6 +1,7 @@
 #include "runtime/program/commands.hpp"
 
 #include "runtime/program/command_output.hpp"
+#include "runtime/program/control_commands.hpp"
 #include "runtime/program/history_command.hpp"
 #include "runtime/program/move_commands.hpp"
 #include "runtime/program/node_check.hpp"
@@ -8,6 +9,7 @@
 #include "runtime/program/planning.hpp"
 #include "runtime/program/recovery.hpp"
 #include "runtime/program/report_command.hpp"
+#include "runtime/program/resume_command.hpp"
 #include "runtime/program/workplace.hpp"
 
 #include <nlohmann/json.hpp>
@@ -159,6 +161,16 @@ int carry_out(const options& o, const history_options& c) {
 }
 
 int carry_out(const options& o, const show_options& c) { return answer_with(shown_run(o, c)); }
+
+int carry_out(const options& o, const evacuations_options&) { return list_evacuations(o); }
+
+int carry_out(const options& o, const pause_options& c) { return pause_run(o, c.id); }
+
+int carry_out(const options& o, const resume_options& c) { return resume_run(o, c); }
+
+int carry_out(const options& o, const cancel_options& c) { return cancel_run(o, c.id); }
+
+int carry_out(const options& o, const wait_options& c) { return wait_for_run(o, c.id); }
 
 int carry_out(const options& o, const version_options&) {
   print(

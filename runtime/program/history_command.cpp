@@ -109,6 +109,19 @@ result<std::string> told_history(const options& o, const history_options& c) {
   return json ? told.dump(2) + "\n" : lines;
 }
 
+result<std::string> told_evacuations(const options& o) {
+  const auto runs = all_runs(o);
+  if (!runs)
+    return tl::unexpected(runs.error());
+  auto open = ordered_json::array();
+  for (const auto& run : *runs)
+    if (run.at("state") != "ended" && run.at("what") == "evacuate")
+      open.push_back(run);
+  if (o.out == output_format::json)
+    return ordered_json{{"evacuations", open}}.dump(2) + "\n";
+  return open.empty() ? "no evacuation is under way\n" : runs_table(open);
+}
+
 result<std::string> shown_run(const options& o, const show_options& c) {
   auto from = journal_in(o.state_dir);
   if (!from)

@@ -12,6 +12,9 @@ namespace drover {
 /// Every run, or what happened in one of them.
 result<std::string> told_history(const options& o, const history_options& c);
 
+/// The evacuations that have not ended.
+result<std::string> told_evacuations(const options& o);
+
 /// One run: what was planned, and where each VM stands.
 result<std::string> shown_run(const options& o, const show_options& c);
 

@@ -1,97 +1,54 @@
 #include "runtime/program/move_commands.hpp"
 
-#include "actors/evacuation/plan_text.hpp"
+#include "runtime/program/background.hpp"
 #include "runtime/program/command_output.hpp"
-#include "runtime/program/interrupts.hpp"
-#include "runtime/program/journal_rows.hpp"
+#include "runtime/program/conduct.hpp"
+#include "runtime/program/control_commands.hpp"
 #include "runtime/program/limits.hpp"
-#include "runtime/program/planning.hpp"
+#include "runtime/program/move_settings.hpp"
+#include "runtime/program/node_claim.hpp"
 #include "runtime/program/recovery.hpp"
-#include "runtime/program/run_report.hpp"
-#include "runtime/program/workplace.hpp"
+#include "runtime/program/state_directory.hpp"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 namespace drover {
 namespace {
 
-/// Where what is told of a run goes beside the journal.
-struct wanted_report {
-  std::string what;           ///< "evacuate-n1"
-  std::filesystem::path base; ///< empty = none
-  policy how = policy::ticket;
-
-  /// Before anything is touched.
-  static result<wanted_report> open(
-    const std::string& folder, const std::string& name, policy how) {
-    if (folder.empty())
-      return wanted_report{name, {}, how};
-    if (auto prepared = prepare_report_directory(folder); !prepared)
-      return tl::unexpected(prepared.error());
-    return wanted_report{name, std::filesystem::path{folder} / name, how};
-  }
-
-  nlohmann::ordered_json write(const workplace& w, const run_result& r) const {
-    auto run = told_run(
-      w.history->whole(), {what,
-                           {{"cluster", w.cluster.name},
-                            {"policy", std::string{to_string(how)}},
-                            {"result", std::string{to_string(r.code)}}}});
-    if (!base.empty())
-      if (auto written = write_run_report(base, run); !written)
-        complain(written.error());
-    return run;
-  }
-};
-
-run_result carried_out(
-  workplace& w, interrupts& signals, const plan& p, const std::optional<node_id>& cordon) {
-  signals.on_signal([&w](unsigned) {
-    std::fputs(
-      "drover: cancelling; what is past its switchover is finished, the rest stays\n", stderr);
-    w.nodes->cancel("cancelled by the operator");
-  });
-  const auto report = w.nodes->run(order_of(p, w.nodes->controller(), cordon));
-  signals.on_signal({});
-  return result_of(p, report);
+/// The cluster file, with what the command line says instead.
+auto adjusted_by(const evacuate_options& c) {
+  return [&c](cluster_file& cluster) {
+    limit(cluster, c.streams_max, c.prepare_max);
+    cluster.stream = c.stream.value_or(cluster.stream);
+    cluster.channels = c.channels.value_or(cluster.channels);
+  };
 }
 
-journal_run written_run(const options& o, const workplace& w, const plan& p, const char* what) {
+int show_evacuation(const options& o, const evacuate_options& c) {
+  auto w = open_workplace(o, {fleet_access::observe, {}, false, adjusted_by(c)});
+  if (!w)
+    return complain(w.error());
+  const auto p = plan_of(w->cluster, w->look(), {c.node, c.to, c.how, std::nullopt});
+  return p ? show_plan(o, *p) : complain(p.error());
+}
+
+/// Runs of this node that nobody carries out and that this one takes the place of.
+void supersede(const options& o, const node_id& node) {
+  const auto state = state_directory(o.state_dir);
+  const auto from = journal_in(o.state_dir);
+  const auto runs = from ? (*from)->runs() : tl::unexpected(from.error());
   std::error_code problem;
-  journal_run run;
-  run.what = what;
-  run.node = p.source;
-  run.cluster = w.cluster.name;
-  run.cluster_file = std::filesystem::absolute(o.cluster_file, problem).string();
-  run.controller = w.nodes->controller();
-  run.how = p.how;
-  run.begun = wall_now();
-  run.plan = plan_json(p).dump();
-  run.settings = "{}";
-  return run;
-}
-
-int move(
-  const options& o, workplace& w, interrupts& signals, const plan& p,
-  const std::optional<node_id>& cordon, const wanted_report& report) {
-  w.log->begin(
-    report.what, written_run(o, w, p, cordon ? "evacuate" : "migrate"),
-    journal_vms_of(p, wall_now()));
-  note_plan(*w.watching->trace(), p, cordon, wall_now());
-  if (!p.feasible && o.out == output_format::table)
-    print(plan_table(p));
-  auto result = p.feasible ? carried_out(w, signals, p, cordon) : result_of_infeasible(p);
-  w.nodes.reset(); // The last trace events come with the links' end.
-  if (auto closed = w.watching->close(); !closed)
-    complain(closed.error());
-  w.log->end(result, report.write(w, result), wall_now());
-  result.id = w.log->id();
-  const int code = show_result(o, result);
-  if (w.shown)
-    if (auto closed = w.shown->close(signals); !closed)
-      complain(closed.error());
-  return code;
+  const auto cluster = std::filesystem::weakly_canonical(o.cluster_file, problem).string();
+  if (!state || !runs)
+    return;
+  for (const auto& run : *runs) {
+    const bool is_same =
+      !run.ended && run.what == "evacuate" && run.node == node && run.cluster_file == cluster;
+    if (!is_same || process_lock::holder(alive_file(*state, run.id)))
+      continue;
+    std::fprintf(stderr, "drover: %s was interrupted; this run takes its place\n", run.id.c_str());
+    static_cast<void>((*from)->write(run.id, {run_closed{wall_now(), "superseded", 0}}));
+  }
 }
 
 } // namespace
@@ -117,33 +74,60 @@ int migrate_vm(const options& o, const migrate_options& c) {
   auto p = plan_of(w->cluster, seen, {*source, {c.to}, c.how, c.vm});
   if (!p)
     return complain(p.error());
-  return move(o, *w, signals, *p, std::nullopt, *report);
+  conducted order;
+  order.steps = std::move(*p);
+  order.report = *report;
+  return conduct(o, *w, signals, order);
 }
 
 int evacuate_node(const options& o, const evacuate_options& c) {
+  if (c.dry_run)
+    return show_evacuation(o, c);
+  if (c.place == run_place::background)
+    return evacuate_in_background(o);
+  enter_background(o);
   const auto report = wanted_report::open(c.report, "evacuate-" + c.node.value, c.how);
   if (!report)
     return complain(report.error());
+  if (const auto cluster = read_cluster_file(o.cluster_file); !cluster)
+    return complain(cluster.error());
+  else if (const auto unknown = unknown_node(*cluster, c.node))
+    return complain(*unknown);
   interrupts signals;
-  const auto access = c.dry_run ? fleet_access::observe : fleet_access::control;
-  const auto wanted = c.dry_run ? exposure_options{} : c.shown;
-  auto w = open_workplace(o, {access, wanted, !c.dry_run, [&c](cluster_file& cluster) {
-                                limit(cluster, c.streams_max, c.prepare_max);
-                                cluster.stream = c.stream.value_or(cluster.stream);
-                                cluster.channels = c.channels.value_or(cluster.channels);
-                              }});
+  auto claimed =
+    claim_locally(o, c.node, signals, [&](const std::string& id) -> std::optional<int> {
+      if (!c.tell_fd)
+        return attach_to(o, id, signals);
+      leave_background(o, id);
+      return as_int(outcome_code::all_moved);
+    });
+  if (const auto* code = std::get_if<int>(&claimed))
+    return *code;
+  auto w = open_workplace(
+    o, {fleet_access::control, c.shown, true, adjusted_by(c), link_opening::when_asked});
   if (!w)
     return complain(w.error());
+  const auto reason = claim_reason(wall_now());
+  if (auto held = claim_in_cluster(*w, c.node, reason); !held)
+    return complain(held.error());
   // What a controller that died has left would stay where it is; what needs people does not stop
   // the others.
-  if (!c.dry_run)
-    std::fputs(recovery_notice(recover(*w->nodes, {}, recovery_mode::act)).c_str(), stderr);
+  std::fputs(recovery_notice(recover(*w->nodes, {}, recovery_mode::act)).c_str(), stderr);
   auto p = plan_of(w->cluster, w->look(), {c.node, c.to, c.how, std::nullopt});
   if (!p)
     return complain(p.error());
-  if (c.dry_run)
-    return show_plan(o, *p);
-  return move(o, *w, signals, *p, c.node, *report);
+  supersede(o, c.node);
+  conducted order;
+  order.steps = std::move(*p);
+  order.cordon = c.node;
+  order.report = *report;
+  order.settings = settings_text(c);
+  order.lock_reason = reason;
+  order.named = [&](const std::string& id) {
+    std::get<local_claim>(claimed).name(id);
+    name_background_run(o, id);
+  };
+  return conduct(o, *w, signals, order);
 }
 
 } // namespace drover

@@ -3,6 +3,8 @@
 #include "runtime/program/run_flags.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <sstream>
 
 namespace drover {
@@ -25,6 +27,8 @@ struct raw_options {
   std::uint32_t streams_max = 0;
   std::uint32_t prepare_max = 0;
   bool dry_run = false;
+  bool detach = false;
+  int tell_fd = -1;
   exposure_flags shown;
   std::string report;
   std::vector<std::string> nodes;
@@ -56,6 +60,11 @@ struct commands {
   CLI::App* past;
   CLI::App* history;
   CLI::App* show;
+  CLI::App* evacuations;
+  CLI::App* pause;
+  CLI::App* resume;
+  CLI::App* cancel;
+  CLI::App* wait;
   CLI::App* version;
 };
 
@@ -144,6 +153,26 @@ void add_recover(CLI::App& app, raw_options& raw, commands& c) {
   c.recover->add_flag("--dry-run", raw.dry_run, "tell what would be done and stop");
 }
 
+CLI::App* add_of_run(CLI::App& app, raw_options& raw, const char* name, const char* does) {
+  auto* command = app.add_subcommand(name, does);
+  command->add_option("ID", raw.id, "of which; last = the latest")->required();
+  return command;
+}
+
+void add_control_commands(CLI::App& app, raw_options& raw, commands& c) {
+  c.evacuations = app.add_subcommand("evacuations", "those that have not ended");
+  c.pause =
+    add_of_run(app, raw, "pause", "let nothing new begin; what is under way ends as it would have");
+  c.resume =
+    add_of_run(app, raw, "resume", "go on with a run that is paused, or whose controller has died");
+  add_exposure_flags(*c.resume, raw.shown);
+  add_report(c.resume, raw);
+  c.cancel = add_of_run(
+    app, raw, "cancel",
+    "end a run safely: what is past its switchover is finished, the rest stays");
+  c.wait = add_of_run(app, raw, "wait", "follow a run to its end; exits as the run does");
+}
+
 commands add_commands(CLI::App& app, raw_options& raw) {
   commands c{};
   c.status = app.add_subcommand("status", "nodes, VMs and what is unfinished");
@@ -180,6 +209,8 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.evacuate->add_option("--max-prepare", raw.prepare_max, "migrations under way at a time")
     ->check(CLI::Range(1U, permits_max));
   c.evacuate->add_flag("--dry-run", raw.dry_run, "print the plan and stop");
+  c.evacuate->add_flag("--detach", raw.detach, "in the background; prints the run's ID");
+  c.evacuate->add_option("--in-background", raw.tell_fd)->group(""); // Ours, not for people.
   add_exposure_flags(*c.evacuate, raw.shown);
   add_report(c.evacuate, raw);
   add_recover(app, raw, c);
@@ -193,8 +224,8 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   add_report(c.past, raw);
   c.history = app.add_subcommand("history", "runs, past and present, or what happened in one");
   c.history->add_option("ID", raw.id, "of which; last = the latest");
-  c.show = app.add_subcommand("show", "one run: its plan, and where each VM stands");
-  c.show->add_option("ID", raw.id, "of which; last = the latest")->required();
+  c.show = add_of_run(app, raw, "show", "one run: its plan, and where each VM stands");
+  add_control_commands(app, raw, c);
   c.version = app.add_subcommand("version", "print the version");
   return c;
 }
@@ -252,7 +283,9 @@ options options_of(const raw_options& raw, const commands& c) {
       exposure_options_of(raw.shown),
       raw.report,
       stream,
-      optional_of(raw.channels)};
+      optional_of(raw.channels),
+      raw.detach ? run_place::background : run_place::here,
+      raw.tell_fd < 0 ? std::nullopt : std::optional{raw.tell_fd}};
   else if (c.recover->parsed())
     o.command =
       recover_options{nodes_of(raw.fenced), vms_of(raw.never_ran), vms_of(raw.ran), raw.dry_run};
@@ -268,6 +301,16 @@ options options_of(const raw_options& raw, const commands& c) {
     o.command = history_options{raw.id};
   else if (c.show->parsed())
     o.command = show_options{raw.id};
+  else if (c.evacuations->parsed())
+    o.command = evacuations_options{};
+  else if (c.pause->parsed())
+    o.command = pause_options{raw.id};
+  else if (c.resume->parsed())
+    o.command = resume_options{raw.id, exposure_options_of(raw.shown), raw.report};
+  else if (c.cancel->parsed())
+    o.command = cancel_options{raw.id};
+  else if (c.wait->parsed())
+    o.command = wait_options{raw.id};
   else
     o.command = version_options{};
   return o;
@@ -293,14 +336,18 @@ std::variant<options, printed_exit> parse_options(int argc, const char* const* a
       is_error ? "drover: " + std::string{e.what()} + "; see drover --help\n" : out.str(),
       is_error};
   }
-  const bool needs_cluster = !c.run->parsed() && !c.past->parsed() && !c.version->parsed() &&
-                             !c.history->parsed() && !c.show->parsed();
+  const std::array<const CLI::App*, 10> alone{c.run,         c.past,  c.version, c.history, c.show,
+                                              c.evacuations, c.pause, c.resume,  c.cancel,  c.wait};
+  const bool needs_cluster =
+    std::none_of(alone.begin(), alone.end(), [](const auto* one) { return one->parsed(); });
   if (needs_cluster && raw.cluster_file.empty())
     return printed_exit{"drover: --cluster FILE is missing; see drover --help\n", true};
   if (c.run->parsed())
     if (const auto why_not = objection_to(raw.play, raw.trace_file); !why_not.empty())
       return printed_exit{"drover: " + why_not + "; see drover run --help\n", true};
-  return options_of(raw, c);
+  auto o = options_of(raw, c);
+  o.words.assign(argv + 1, argv + argc);
+  return o;
 }
 
 } // namespace drover

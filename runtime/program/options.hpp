@@ -62,6 +62,8 @@ struct migrate_options {
   std::optional<std::uint32_t> channels; ///< the same
 };
 
+enum class run_place : std::uint8_t { here, background };
+
 struct evacuate_options {
   node_id node;
   std::vector<node_id> to;
@@ -73,6 +75,9 @@ struct evacuate_options {
   std::string report; ///< directory, empty = none
   std::optional<stream_kind> stream;
   std::optional<std::uint32_t> channels;
+  run_place place = run_place::here;
+  /// Set in a process that was started for the background: where it tells the run's name.
+  std::optional<int> tell_fd{};
 };
 
 /// Play with every policy, at several lags of the store, and compare.
@@ -141,17 +146,41 @@ struct show_options {
   std::string id;
 };
 
+/// Those that have not ended.
+struct evacuations_options {};
+
+struct pause_options {
+  std::string id;
+};
+
+struct cancel_options {
+  std::string id;
+};
+
+struct wait_options {
+  std::string id;
+};
+
+/// Goes on with a run that is paused, or whose controller has died.
+struct resume_options {
+  std::string id;
+  exposure_options shown;
+  std::string report;
+};
+
 struct version_options {};
 
 struct options {
   std::string cluster_file;
   output_format out = output_format::table;
-  std::string trace_file; ///< empty = none
-  std::string state_dir;  ///< journal and past runs; empty = the user's
+  std::string trace_file;         ///< empty = none
+  std::vector<std::string> words; ///< as typed, without the program's name
+  std::string state_dir;          ///< journal and past runs; empty = the user's
   std::variant<
     status_options, vm_start_options, vm_stop_options, vm_list_options, plan_options,
     migrate_options, evacuate_options, recover_options, run_options, node_trust_options,
-    node_check_options, report_options, history_options, show_options, version_options>
+    node_check_options, report_options, history_options, show_options, evacuations_options,
+    pause_options, resume_options, cancel_options, wait_options, version_options>
     command;
 };
 

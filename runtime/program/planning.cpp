@@ -32,8 +32,12 @@ result<plan> plan_of(const cluster_file& cluster, const survey& seen, const depa
   request.how = what.how;
   request.kind = cluster.stream;
   request.channels = cluster.channels;
+  request.wanted = what.wanted;
+  const auto is_asked = [&what](vm_id vm) {
+    return (!what.only || vm == *what.only) && (!what.among || what.among->contains(vm));
+  };
   for (const auto& e : list->second.vms)
-    if (!what.only || e.vm == *what.only)
+    if (is_asked(e.vm))
       request.vms.push_back(e);
   return make_plan(request);
 }

@@ -7,7 +7,9 @@
 #include "runtime/base/trace.hpp"
 #include "runtime/program/survey.hpp"
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,10 @@ struct departure {
   std::vector<node_id> targets; ///< empty = every other node
   policy how = policy::ticket;
   std::optional<vm_id> only; ///< nullopt = every VM
+  /// Only these; nullopt = every VM.
+  std::optional<std::set<vm_id>> among{};
+  /// Where an older plan has them go; kept if all of them still fit there.
+  std::map<vm_id, node_id> wanted{};
 };
 
 /// `invalid` for a node that the cluster has not, naming those it has.

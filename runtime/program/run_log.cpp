@@ -70,24 +70,44 @@ void run_log::begin(const std::string& what, journal_run run, const std::vector<
     else
       warn(id.error());
   }
-  const auto state = state_directory(state_dir_);
-  if (!state)
-    return;
   if (!id_.empty())
     writer_->follow(id_, vms);
   else if (const auto past = past_runs::at(state_dir_))
     id_ = past->free_id(what, begun);
+  live_as(controller);
+}
+
+void run_log::take_up(
+  const std::string& id, const std::string& controller, const std::vector<journal_vm>& vms) {
+  id_ = id;
+  if (writer_) {
+    writer_->follow(id, vms);
+    note(controller_changed{controller});
+    note(wish_changed{run_wish::go_on});
+    for (const auto& vm : vms)
+      note(vm);
+  }
+  live_as(controller);
+}
+
+void run_log::live_as(const std::string& controller) {
+  const auto state = state_directory(state_dir_);
+  if (!state || id_.empty())
+    return;
   if (auto lock = process_lock::take(alive_file(*state, id_), controller))
     alive_ = std::move(*lock);
 }
 
+void run_log::note(journal_change change) {
+  if (writer_)
+    static_cast<void>(writer_->write(std::move(change)));
+}
+
 void run_log::end(const run_result& r, nlohmann::ordered_json report, wall_time now) {
-  if (writer_) {
-    // What could not be written was told of already.
-    static_cast<void>(
-      writer_->write(run_closed{now, std::string{to_string(r.code)}, static_cast<int>(r.code)}));
+  note(run_closed{now, std::string{to_string(r.code)}, static_cast<int>(r.code)});
+  if (writer_)
     writer_->close();
-  }
+  const auto alive_id = id_;
   auto past = past_runs::at(state_dir_);
   const auto kept =
     past ? past->keep(id_, std::move(report)) : result<done>{tl::unexpected(past.error())};
@@ -95,10 +115,10 @@ void run_log::end(const run_result& r, nlohmann::ordered_json report, wall_time 
     std::fprintf(stderr, "drover: warning: %s\n", to_string(kept.error()).c_str());
     id_.clear();
   }
-  const auto state = state_directory(state_dir_);
-  std::error_code problem;
-  if (state && alive_)
-    std::filesystem::remove(alive_file(*state, id_), problem);
+  if (const auto state = state_directory(state_dir_); state && alive_) {
+    std::error_code problem;
+    std::filesystem::remove(alive_file(*state, alive_id), problem);
+  }
   alive_.reset();
 }
 

@@ -31,14 +31,21 @@ public:
 
   /// When it returns, the plan is on the disk. `what` is "evacuate-n1".
   void begin(const std::string& what, journal_run run, const std::vector<journal_vm>& vms);
+  /// A run that the journal has already is carried out by this process from now on.
+  void take_up(
+    const std::string& id, const std::string& controller, const std::vector<journal_vm>& vms);
   /// Empty before `begin`.
   const std::string& id() const { return id_; }
+
+  /// Waits for the disk; what fails was told of already.
+  void note(journal_change change);
 
   /// Closes the run in the journal and keeps its report. Call it when the last event was taken.
   void end(const run_result& r, nlohmann::ordered_json report, wall_time now);
 
 private:
   run_log() = default;
+  void live_as(const std::string& controller);
 
   std::string state_dir_;
   std::shared_ptr<journal> journal_;

@@ -4,6 +4,9 @@
 //   journal.sqlite    what was planned, begun and ended
 //   runs/ID.json      the report of an ended run
 //   running/ID.lock   locked by the process that carries the run out, as long as it lives
+//   running/ID.sock   where that process is paused, resumed, cancelled and followed
+//   running/ID.log    what a run in the background prints
+//   running/*.node    locked by the process that empties that node of that cluster
 #pragma once
 
 #include "runtime/base/error.hpp"

@@ -31,12 +31,15 @@ result<workplace> open_workplace(const options& o, const workplace_needs& needs)
     return tl::unexpected(watching.error());
   w.watching = std::move(*watching);
   w.watching->add_beside(w.history);
-  fleet_settings settings{needs.access, w.watching->trace(), {}, w.watching->pulse(), {}};
+  fleet_settings settings{needs.access,        w.watching->trace(), {},
+                          w.watching->pulse(), needs.opening,       {}};
   if (needs.writes_down) {
     w.log = run_log::open(o.state_dir);
     if (const auto sink = w.log->sink())
       w.watching->trace()->add(sink);
     settings.write_ahead = w.log->write_ahead();
+    w.feed = std::make_shared<follower_feed>();
+    w.watching->add_beside(w.feed);
   }
   auto nodes = fleet::open(w.cluster, settings);
   if (!nodes)

@@ -7,6 +7,7 @@
 #include "runtime/program/fleet.hpp"
 #include "runtime/program/observers.hpp"
 #include "runtime/program/options.hpp"
+#include "runtime/program/run_control.hpp"
 #include "runtime/program/run_log.hpp"
 #include "runtime/program/survey.hpp"
 
@@ -20,7 +21,8 @@ struct workplace {
   std::shared_ptr<exposure> shown;
   std::unique_ptr<observers> watching;
   std::shared_ptr<run_history> history = std::make_shared<run_history>();
-  std::unique_ptr<run_log> log; ///< null for commands that only look
+  std::unique_ptr<run_log> log;        ///< null for commands that only look
+  std::shared_ptr<follower_feed> feed; ///< the same
   std::unique_ptr<fleet> nodes;
 
   survey look();
@@ -32,6 +34,7 @@ struct workplace_needs {
   exposure_options shown{};
   bool writes_down = false; ///< it moves VMs, and is a run in the journal
   std::function<void(cluster_file&)> adjust{};
+  link_opening opening = link_opening::at_once;
 };
 
 result<workplace> open_workplace(const options& o, const workplace_needs& needs);

@@ -126,7 +126,7 @@ TEST_CASE("a store that refuses writes lets no VM be paused, and says why", "[sy
     INFO(ended.out << ended.err);
     l.store.tell("clear");
     CHECK(ended.exit_code != 0);
-    CHECK(ended.out.find(reason) != std::string::npos);
+    CHECK((ended.out + ended.err).find(reason) != std::string::npos);
     for (const auto& vm : l->vms()) {
       CHECK(std::filesystem::exists(l.config("n1", vm.number)));
       CHECK(l->beacons().report(vm_id{vm.number})->contiguous());

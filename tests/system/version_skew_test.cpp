@@ -157,7 +157,7 @@ TEST_CASE("an agent of another major version is refused, and the others go on", 
   const auto from = l.run({"evacuate", "n3"}, patience);
   INFO(from.out << from.err);
   CHECK(from.exit_code == 1);
-  CHECK(names_it(line_with(from.err, "does not answer")));
+  CHECK(names_it(line_with(from.err, "n3 cannot be locked")));
   CHECK(from.out.empty());
 
   // To it alone: there is no target.

@@ -284,3 +284,20 @@ n3    8.0 GiB   0 B       0 B            0 B
   CHECK(plan_table(must_plan(three_nodes({running(100, 20 * gib)})))
           .starts_with("n1 cannot be evacuated: nothing was moved\n"));
 }
+
+TEST_CASE("a plan that is taken up again keeps its targets, if all of them still fit") {
+  auto r = three_nodes({running(100), running(101), running(102)});
+  r.wanted = {
+    {vm_id{100}, node_id{"n3"}}, {vm_id{101}, node_id{"n3"}}, {vm_id{102}, node_id{"n3"}}};
+  const auto kept = must_plan(r);
+  for (const std::uint32_t vm : {100U, 101U, 102U})
+    CHECK(target_of(kept, vm) == "n3");
+
+  r.nodes.front().used_bytes = 6 * gib; // n3 has got others meanwhile.
+  const auto anew = must_plan(r);
+  CHECK(anew.feasible);
+  CHECK(anew.steps.size() == 3);
+  CHECK(target_of(anew, 100) == "n2");
+  r.wanted[vm_id{100}] = node_id{"n1"}; // What is no target any more counts as not fitting.
+  CHECK(must_plan(r).feasible);
+}

@@ -262,3 +262,24 @@ TEST_CASE("what was written down is read without a cluster file", "[options]") {
     "20261123-083646-evacuate-n1");
   CHECK(std::holds_alternative<printed_exit>(parse({"show"})));
 }
+
+TEST_CASE("a run is paused, resumed, cancelled and waited for by its ID", "[options]") {
+  CHECK(command_of<pause_options>({"pause", "last"}).id == "last");
+  CHECK(command_of<resume_options>({"resume", "x", "--report", "d"}).report == "d");
+  CHECK(command_of<cancel_options>({"cancel", "x"}).id == "x");
+  CHECK(command_of<wait_options>({"wait", "x"}).id == "x");
+  command_of<evacuations_options>({"evacuations"});
+  for (const auto* command : {"pause", "resume", "cancel", "wait"})
+    CHECK(std::holds_alternative<printed_exit>(parse({command})));
+}
+
+TEST_CASE("an evacuation goes to the background where it is asked to", "[options]") {
+  const auto here = command_of<evacuate_options>({"--cluster", "c", "evacuate", "n1"});
+  CHECK(here.place == run_place::here);
+  CHECK_FALSE(here.tell_fd);
+  const auto away = command_of<evacuate_options>({"--cluster", "c", "evacuate", "n1", "--detach"});
+  CHECK(away.place == run_place::background);
+  const auto parsed = parse({"--cluster", "c", "evacuate", "n1", "--in-background", "7"});
+  CHECK(std::get<evacuate_options>(std::get<options>(parsed).command).tell_fd == 7);
+  CHECK(std::get<options>(parsed).words.size() == 6);
+}
