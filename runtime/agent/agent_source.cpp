@@ -28,6 +28,13 @@ bool is_repeated(
          record->how == asked.how;
 }
 
+/// What Proxmox's own tools have changed since the look is not overwritten: the next try reads it.
+result<done> again_where_changed(vm_id vm, const result<done>& written) {
+  if (!written && written.error().code == errc::conflict)
+    return fail(errc::retry, "its config has just been changed", to_string(vm));
+  return written;
+}
+
 std::string sentences(const std::vector<std::string>& all) {
   std::string text;
   for (const auto& one : all)
@@ -133,20 +140,13 @@ task<result<done>> agent::write_begin(handover_record record, vm_config config) 
     if (!seen || seen->record != record)
       co_return written;
   }
-  // The record took its time, and Proxmox's own tools know nothing of it: what they have changed
-  // meanwhile, a lock of theirs above all, is not overwritten.
-  const auto now = co_await store_.config(record.vm, settings_.node);
-  if (!now || *now != config.text()) {
-    co_await undo_begin(record);
-    if (!now)
-      co_return tl::unexpected{now.error()};
-    co_return fail(errc::retry, "its config has just been changed", to_string(record.vm));
-  }
+  config_edit edit{config.text(), {}};
   config.set("lock", migrate_lock);
-  auto locked_now = co_await store_.write_config(record.vm, settings_.node, config.text());
+  edit.after = config.text();
+  const auto locked_now = co_await store_.write_config(record.vm, settings_.node, std::move(edit));
   if (!locked_now)
     co_await undo_begin(record);
-  co_return locked_now;
+  co_return again_where_changed(record.vm, locked_now);
 }
 
 /// Nothing has moved yet, so each step is tried once: what could not be written, or is applied
@@ -178,9 +178,11 @@ task<result<done>> agent::unlock(vm_id vm) {
     co_return tl::unexpected{config.error()};
   if (config->lock() != migrate_lock)
     co_return done{};
+  config_edit edit{*text, {}};
   config->remove("lock");
-  auto written = co_await store_.write_config(vm, settings_.node, config->text());
-  co_return written;
+  edit.after = config->text();
+  const auto written = co_await store_.write_config(vm, settings_.node, std::move(edit));
+  co_return again_where_changed(vm, written);
 }
 
 task<agent::answered> agent::describe_begun(handover_record record) {

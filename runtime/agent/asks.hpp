@@ -27,8 +27,8 @@ public:
   pending<std::string> config(vm_id vm, const node_id& node) {
     return ask<std::string>([&](auto a) { port_.read_config(vm, node, std::move(a)); });
   }
-  pending<done> write_config(vm_id vm, const node_id& node, const std::string& text) {
-    return ask<done>([&](auto a) { port_.write_config(vm, node, text, std::move(a)); });
+  pending<done> write_config(vm_id vm, const node_id& node, config_edit edit) {
+    return ask<done>([&](auto a) { port_.write_config(vm, node, std::move(edit), std::move(a)); });
   }
   pending<done> move(vm_id vm, const node_id& from, const node_id& to) {
     return ask<done>([&](auto a) { port_.move_config(vm, from, to, std::move(a)); });

@@ -160,13 +160,13 @@ outcome<bool> is_fuse(const path& directory) {
   return facts.f_type == FUSE_SUPER_MAGIC;
 }
 
-exclusive_lock::exclusive_lock(const path& file)
+exclusive_lock::exclusive_lock(const path& file, waiting how)
   : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, file_mode)) {
   if (fd_ < 0) {
     failure_ = errno;
     return;
   }
-  while (::flock(fd_, LOCK_EX) != 0) {
+  while (::flock(fd_, LOCK_EX | (how == waiting::forbidden ? LOCK_NB : 0)) != 0) {
     if (errno != EINTR) {
       failure_ = errno;
       return;

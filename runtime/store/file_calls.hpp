@@ -52,10 +52,13 @@ outcome<std::chrono::nanoseconds> modified(const path& file);
 /// True when the path lies on a FUSE file system.
 outcome<bool> is_fuse(const path& directory);
 
+/// Whether a lock that somebody holds is waited for, or refused with EWOULDBLOCK.
+enum class waiting { allowed, forbidden };
+
 /// Holds flock(2) on a file while it lives; a failed lock holds nothing.
 class exclusive_lock {
 public:
-  explicit exclusive_lock(const path& file);
+  explicit exclusive_lock(const path& file, waiting how = waiting::allowed);
   ~exclusive_lock();
   exclusive_lock(const exclusive_lock&) = delete;
   exclusive_lock& operator=(const exclusive_lock&) = delete;

@@ -139,9 +139,9 @@ result<done> lagging_files::create_config(vm_id vm, const node_id& node, const s
   });
 }
 
-result<done> lagging_files::write_config(vm_id vm, const node_id& node, const std::string& text) {
+result<done> lagging_files::write_config(vm_id vm, const node_id& node, const config_edit& edit) {
   return write("write the config of VM " + to_string(vm), [&](auto& at, auto& change) {
-    return at.write_config(vm, node, text, change);
+    return at.write_config(vm, node, edit, change);
   });
 }
 

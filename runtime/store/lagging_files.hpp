@@ -49,7 +49,7 @@ public:
   result<std::optional<node_id>> read_owner(vm_id vm);
   result<std::string> read_config(vm_id vm, const node_id& node);
   result<done> create_config(vm_id vm, const node_id& node, const std::string& text);
-  result<done> write_config(vm_id vm, const node_id& node, const std::string& text);
+  result<done> write_config(vm_id vm, const node_id& node, const config_edit& edit);
   result<done> remove_config(vm_id vm, const node_id& node);
   result<done> move_config(vm_id vm, const node_id& from, const node_id& to);
   result<std::optional<handover_record>> read_record(vm_id vm);

@@ -14,6 +14,19 @@ using path = cluster_directory::path;
 /// Proxmox's kinds of guests; they share one range of numbers.
 constexpr std::array<const char*, 3> guest_types{"qemu-server", "lxc", "openvz"};
 
+/// Says `before` still; `file` is read by opening it, as a place is.
+result<done> still_says(
+  const file_call& call, const path& file, const node_id& node, const std::string& before) {
+  const auto there = file_calls::read_all(file);
+  if (!there && there.error() == ENOENT)
+    return call.failure(errc::conflict, node.value + " does not hold it", file);
+  if (!there)
+    return call.failure(there.error(), file);
+  if (*there != before)
+    return call.failure(errc::conflict, std::string{changed_meanwhile}, file);
+  return done{};
+}
+
 } // namespace
 
 result<std::string> pmxcfs_files::read_config(vm_id vm, const node_id& node) const {
@@ -95,26 +108,33 @@ result<done> pmxcfs_files::create_replicated(
 }
 
 result<done> pmxcfs_files::write_config(
-  vm_id vm, const node_id& node, const std::string& text) const {
+  vm_id vm, const node_id& node, const config_edit& edit) const {
   const auto call = begin(file_access::write, "write the config of VM " + to_string(vm));
   const auto file = directory_.config(vm, node);
-  if (const auto wrong = config_objection(vm, node, text); !wrong.empty())
+  if (const auto wrong = config_objection(vm, node, edit.after); !wrong.empty())
     return call.failure(errc::invalid, wrong, file);
-  const auto held = [&]() -> result<done> {
-    const auto there = file_calls::is_there(file);
-    if (!there)
-      return call.failure(there.error(), file);
-    if (!*there)
-      return call.failure(errc::conflict, node.value + " does not hold it", file);
-    return done{};
-  };
-  if (auto looked = held(); !looked)
+  // Proxmox's tools hold this lock from their look at a config to their write of it, so that with
+  // it the look and the write here are one step for them too. They may hold it for a whole task,
+  // which is too long to be waited for on the store's thread.
+  const auto lock = tool_locks_ / ("lock-" + to_string(vm) + ".conf");
+  const file_calls::exclusive_lock held(lock, file_calls::waiting::forbidden);
+  if (held.failure() == EWOULDBLOCK)
+    return call.failure(errc::retry, "one of Proxmox's tools works on it", lock);
+  if (held.failure() != 0 && held.failure() != ENOENT)
+    return call.failure(held.failure(), lock);
+  return replace_config(call, file, node, edit);
+}
+
+result<done> pmxcfs_files::replace_config(
+  const file_call& call, const path& file, const node_id& node, const config_edit& edit) const {
+  if (auto looked = still_says(call, file, node, edit.before); !looked)
     return looked;
-  const auto temporary = directory_.write_beside(file, text);
+  const auto temporary = directory_.write_beside(file, edit.after);
   if (!temporary)
     return call.failure(temporary.error(), file);
   const writers_guard guard(directory_);
-  auto outcome = guard.failure() != 0 ? call.failure(guard.failure(), directory_.guard()) : held();
+  auto outcome = guard.failure() != 0 ? call.failure(guard.failure(), directory_.guard())
+                                      : still_says(call, file, node, edit.before);
   if (outcome) {
     // A pmxcfs answers EEXIST when the VM has moved to another node meanwhile.
     const auto renamed = file_calls::rename_file(*temporary, file, replacing::allowed);

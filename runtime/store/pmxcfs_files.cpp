@@ -38,7 +38,7 @@ result<pmxcfs_files> pmxcfs_files::open(const pmxcfs_options& options) {
 }
 
 pmxcfs_files::pmxcfs_files(cluster_directory directory, const pmxcfs_options& options)
-  : directory_(std::move(directory)), node_(options.node),
+  : directory_(std::move(directory)), node_(options.node), tool_locks_(options.tool_locks),
     locks_(directory_, options.node, options.lock_expiry) {}
 
 file_call pmxcfs_files::begin(file_access access, std::string what) const {

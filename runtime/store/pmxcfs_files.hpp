@@ -31,6 +31,9 @@ struct pmxcfs_options {
   milliseconds lock_expiry{120'000};
   /// Found out when absent.
   std::optional<directory_kind> kind;
+  /// Where Proxmox's own tools lock a VM of this node while they work on it (flock(2) on
+  /// `lock-<vmid>.conf`); where the directory is missing there are none.
+  std::filesystem::path tool_locks = "/var/lock/qemu-server";
 };
 
 class pmxcfs_files {
@@ -46,7 +49,7 @@ public:
   result<std::optional<node_id>> read_owner(vm_id vm) const;
   result<std::string> read_config(vm_id vm, const node_id& node) const;
   result<done> create_config(vm_id vm, const node_id& node, const std::string& text) const;
-  result<done> write_config(vm_id vm, const node_id& node, const std::string& text) const;
+  result<done> write_config(vm_id vm, const node_id& node, const config_edit& edit) const;
   result<done> remove_config(vm_id vm, const node_id& node) const;
   result<done> move_config(vm_id vm, const node_id& from, const node_id& to) const;
   result<std::optional<handover_record>> read_record(vm_id vm) const;
@@ -81,8 +84,13 @@ private:
   file_calls::status rename_into(
     const cluster_directory::path& from, const cluster_directory::path& to) const;
 
+  result<done> replace_config(
+    const file_call& call, const cluster_directory::path& file, const node_id& node,
+    const config_edit& edit) const;
+
   cluster_directory directory_;
   node_id node_;
+  std::filesystem::path tool_locks_;
   pmxcfs_locks locks_;
 };
 

@@ -61,11 +61,11 @@ public:
       std::move(answer));
   }
   void write_config(
-    vm_id vm, const node_id& node, std::string text, callback<done> answer) override {
+    vm_id vm, const node_id& node, config_edit edit, callback<done> answer) override {
     submit<done>(
       "write_config", vm,
-      [vm, node, text = std::move(text)](Files& files) {
-        return files.write_config(vm, node, text);
+      [vm, node, edit = std::move(edit)](Files& files) {
+        return files.write_config(vm, node, edit);
       },
       std::move(answer));
   }

@@ -98,11 +98,11 @@ public:
       std::move(answer));
   }
   void write_config(
-    vm_id vm, const node_id& node, std::string text, callback<done> answer) override {
+    vm_id vm, const node_id& node, config_edit edit, callback<done> answer) override {
     write(
       "write_config", vm,
-      [vm, node, text = std::move(text)](auto& at, auto& change) {
-        return at.write_config(vm, node, text, change);
+      [vm, node, edit = std::move(edit)](auto& at, auto& change) {
+        return at.write_config(vm, node, edit, change);
       },
       std::move(answer));
   }

@@ -39,6 +39,12 @@ struct store_lock {
   bool operator==(const store_lock&) const = default;
 };
 
+/// A config's new text, and the one that it was made from.
+struct config_edit {
+  std::string before;
+  std::string after;
+};
+
 class store {
 public:
   virtual ~store() = default;
@@ -52,9 +58,11 @@ public:
   /// A new VM; `conflict` when any node holds a config of that number.
   virtual void create_config(
     vm_id vm, const node_id& node, std::string text, callback<done> answer) = 0;
-  /// Replaces the text in one step; `conflict` when `node` does not hold it.
+  /// Replaces the text in one step; `conflict` when `node` does not hold it, or it does not say
+  /// `before` any more: what others change is not overwritten. `retry` while one of Proxmox's own
+  /// tools works on the VM.
   virtual void write_config(
-    vm_id vm, const node_id& node, std::string text, callback<done> answer) = 0;
+    vm_id vm, const node_id& node, config_edit edit, callback<done> answer) = 0;
   virtual void remove_config(vm_id vm, const node_id& node, callback<done> answer) = 0;
   /// Moves the config from one node's directory to another's; `conflict` when `from` does not hold
   /// it or `to` already does. The order of the arguments is the direction of the move.

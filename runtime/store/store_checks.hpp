@@ -19,6 +19,9 @@ bool is_lock_name(std::string_view name);
 /// What would be wrong to write as the config of `vm` on `node`.
 std::string config_objection(vm_id vm, const node_id& node, std::string_view text);
 
+/// Why an edit is refused that was made from an older text.
+inline constexpr std::string_view changed_meanwhile = "somebody has just changed it";
+
 /// One epoch is one handover: the same number for another one means that two were begun at once.
 bool may_follow(const handover_record& next, const handover_record& present);
 

@@ -68,16 +68,17 @@ result<done> store_replica::create_config(
 }
 
 result<done> store_replica::write_config(
-  vm_id vm, const node_id& node, std::string text, const change_function& change) {
+  vm_id vm, const node_id& node, const config_edit& edit, const change_function& change) {
   const auto what = [&] { return "write the config of VM " + to_string(vm); };
-  if (const auto wrong = config_objection(vm, node, text); !wrong.empty())
+  if (const auto wrong = config_objection(vm, node, edit.after); !wrong.empty())
     return refuse(errc::invalid, what(), wrong);
   if (!shows(vm, node))
     return refuse(errc::conflict, what(), node.value + " does not hold it");
   if (!stands(vm, node))
     return lose(what(), node.value + " does not hold it any more", change);
-  return order(
-    config_placed{vm, node, std::make_shared<const std::string>(std::move(text))}, change);
+  if (*at_.log.config(vm, at_.log.end())->text != edit.before)
+    return lose(what(), std::string{changed_meanwhile}, change);
+  return order(config_placed{vm, node, std::make_shared<const std::string>(edit.after)}, change);
 }
 
 result<done> store_replica::remove_config(

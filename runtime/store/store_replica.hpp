@@ -43,7 +43,7 @@ public:
   result<done> create_config(
     vm_id vm, const node_id& node, std::string text, const change_function& change);
   result<done> write_config(
-    vm_id vm, const node_id& node, std::string text, const change_function& change);
+    vm_id vm, const node_id& node, const config_edit& edit, const change_function& change);
   result<done> remove_config(vm_id vm, const node_id& node, const change_function& change);
   result<done> move_config(
     vm_id vm, const node_id& from, const node_id& to, const change_function& change);

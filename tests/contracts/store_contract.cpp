@@ -38,8 +38,12 @@ std::string node_calls::create(vm_id which, std::size_t node, const std::string&
 }
 
 std::string node_calls::write(vm_id which, std::size_t node, const std::string& text) {
+  return edit(which, node, {config(which, node).value_or(""), text});
+}
+
+std::string node_calls::edit(vm_id which, std::size_t node, const config_edit& made) {
   return code_of(ask<done>(
-    cluster_, [&](auto reply) { port().write_config(which, cluster_.name(node), text, reply); }));
+    cluster_, [&](auto reply) { port().write_config(which, cluster_.name(node), made, reply); }));
 }
 
 std::string node_calls::remove(vm_id which, std::size_t node) {
@@ -132,6 +136,8 @@ void check_configs(const cluster_maker& make) {
   CHECK(a.remove(vm, 1) == "conflict");
   CHECK(a.move(vm, 1, 2) == "conflict");
 
+  CHECK(a.edit(vm, 0, {"name: a\n", "name: from an older text\n"}) == "conflict");
+  CHECK(a.config(vm, 0) == odd);
   REQUIRE(a.write(vm, 0, odd + "er") == "ok");
   REQUIRE(a.move(vm, 0, 1) == "ok");
   CHECK(a.owner(vm) == b.name());

@@ -76,7 +76,9 @@ public:
   std::optional<node_id> owner(vm_id vm);
   result<std::string> config(vm_id vm, std::size_t node);
   std::string create(vm_id vm, std::size_t node, const std::string& text);
+  /// Over whatever the node's view shows.
   std::string write(vm_id vm, std::size_t node, const std::string& text);
+  std::string edit(vm_id vm, std::size_t node, const config_edit& made);
   std::string remove(vm_id vm, std::size_t node);
   std::string move(vm_id vm, std::size_t from, std::size_t to);
   std::optional<handover_record> record(vm_id vm);

@@ -107,12 +107,14 @@ public:
     });
   }
   void write_config(
-    vm_id vm, const node_id& node, std::string text, callback<done> answer) override {
+    vm_id vm, const node_id& node, config_edit edit, callback<done> answer) override {
     change("write_config", vm, std::move(answer), [=](auto& all) -> result<done> {
       const auto found = all.configs.find(vm);
       if (found == all.configs.end() || found->second.first != node)
         return fail(errc::conflict, "the config is not there", node.value);
-      found->second.second = text;
+      if (found->second.second != edit.before)
+        return fail(errc::conflict, "the config has changed", node.value);
+      found->second.second = edit.after;
       return done{};
     });
   }

@@ -129,11 +129,13 @@ result<done> etcd_calls::change_config(
   });
 }
 
-result<done> etcd_calls::write_config(vm_id vm, const node_id& node, const std::string& text) {
-  if (const auto why_not = config_objection(vm, node, text); !why_not.empty())
+result<done> etcd_calls::write_config(vm_id vm, const node_id& node, const config_edit& edit) {
+  if (const auto why_not = config_objection(vm, node, edit.after); !why_not.empty())
     return fail(errc::invalid, why_not, "VM " + to_string(vm));
-  return change_config(vm, node, [&](const std::string&) {
-    return put(config_key(vm), text_of({node, text}));
+  return change_config(vm, node, [&](const std::string& text) -> result<etcd::transaction> {
+    if (text != edit.before)
+      return conflict(std::string{changed_meanwhile}, vm);
+    return put(config_key(vm), text_of({node, edit.after}));
   });
 }
 

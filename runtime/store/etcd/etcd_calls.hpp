@@ -48,7 +48,7 @@ public:
   result<std::optional<node_id>> read_owner(vm_id vm);
   result<std::string> read_config(vm_id vm, const node_id& node);
   result<done> create_config(vm_id vm, const node_id& node, const std::string& text);
-  result<done> write_config(vm_id vm, const node_id& node, const std::string& text);
+  result<done> write_config(vm_id vm, const node_id& node, const config_edit& edit);
   result<done> remove_config(vm_id vm, const node_id& node);
   result<done> move_config(vm_id vm, const node_id& from, const node_id& to);
   result<std::optional<handover_record>> read_record(vm_id vm);
@@ -65,7 +65,7 @@ private:
 
   explicit etcd_calls(const etcd_options& options);
 
-  using config_change = std::function<etcd::transaction(const std::string& text)>;
+  using config_change = std::function<result<etcd::transaction>(const std::string& text)>;
   result<done> change_config(vm_id vm, const node_id& holder, const config_change& change);
 
   // etcd_commit.cpp: writes on their way.

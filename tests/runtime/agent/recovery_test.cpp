@@ -192,7 +192,8 @@ TEST_CASE("a config that somebody else has locked is left alone", "[recovery]") 
   j.run(journey::begin, journey::receive);
   everybody_dies(world);
   world.target.machines.machines.clear();
-  world.source.store.write_config(vm, n1, "lock: backup\n" + config_text(vm), [](auto) {});
+  world.source.store.write_config(
+    vm, n1, {world.config(), "lock: backup\n" + config_text(vm)}, [](auto) {});
   world.source.store.write_record(
     handover_record{vm, epoch{9}, record_state::moving, n1, n3, policy::ticket, "c:9"},
     [](auto) {});

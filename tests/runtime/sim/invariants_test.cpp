@@ -98,8 +98,9 @@ TEST_CASE("a runner that does not own, and a lock that stays, violate invariant 
   SECTION("lock") {
     broken_world world;
     auto view = world.store.open(n1, {});
-    world.wait(
-      [&](auto answer) { view->write_config(vm, n1, config + "lock: migrate\n", answer); });
+    world.wait([&](auto answer) {
+      view->write_config(vm, n1, {config, config + "lock: migrate\n"}, answer);
+    });
     world.watch.check_at_the_end({});
     CHECK(world.has(2));
     CHECK(world.has(7)); // Nobody asked for this VM.

@@ -62,7 +62,7 @@ TEST_CASE("what another node wrote is seen a lag later, and behind a barrier at 
   CHECK(owner_in(first) == "n2");
   CHECK(owner_in(other) == "n1");
   // By its stale view it refuses what would be right.
-  const auto refused = other.write_config(vm, n2, "name: b\n");
+  const auto refused = other.write_config(vm, n2, {"name: a\n", "name: b\n"});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::conflict);
   CHECK(other.newest_files()->count("nodes/n2/qemu-server/100.conf") == 1);

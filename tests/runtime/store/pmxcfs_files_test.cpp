@@ -52,7 +52,7 @@ TEST_CASE("the layout is Proxmox's, and no call leaves other files behind") {
   const auto kind = GENERATE(directory_kind::plain, directory_kind::replicated);
   auto files = files_in(directory.path(), kind);
   REQUIRE(files.create_config(vm, n1, "name: a\n"));
-  REQUIRE(files.write_config(vm, n1, "name: b\n"));
+  REQUIRE(files.write_config(vm, n1, {"name: a\n", "name: b\n"}));
   REQUIRE(files.move_config(vm, n1, n2));
   REQUIRE(files.write_record(record_of(vm, 3)));
   REQUIRE(files.barrier());
@@ -65,9 +65,34 @@ TEST_CASE("the layout is Proxmox's, and no call leaves other files behind") {
 
   // What fails leaves nothing either.
   CHECK(code_of(files.create_config(vm, n2, "name: c\n")) == "conflict");
-  CHECK(code_of(files.write_config(vm, n1, "name: c\n")) == "conflict");
+  CHECK(code_of(files.write_config(vm, n1, {"name: b\n", "name: c\n"})) == "conflict");
   CHECK(code_of(files.write_record(record_of(vm, 2))) == "conflict");
   CHECK(names_below(directory.path()) == expected);
+}
+
+TEST_CASE("a config is not written while one of Proxmox's tools works on its VM") {
+  const temporary_directory directory;
+  const temporary_directory tools;
+  const auto kind = GENERATE(directory_kind::plain, directory_kind::replicated);
+  auto files =
+    *pmxcfs_files::open({directory.path(), n1, std::chrono::seconds{120}, kind, tools.path()});
+  REQUIRE(files.create_config(vm, n1, "name: a\n"));
+  {
+    const file_calls::exclusive_lock tool(tools.path() / "lock-100.conf");
+    REQUIRE(tool.failure() == 0);
+    const auto refused = files.write_config(vm, n1, {"name: a\n", "name: b\n"});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::retry);
+    CHECK(to_string(refused.error()).find("Proxmox's tools") != std::string::npos);
+    CHECK(*files.read_config(vm, n1) == "name: a\n");
+  }
+  CHECK(code_of(files.write_config(vm, n1, {"name: z\n", "name: b\n"})) == "conflict");
+  CHECK(*files.read_config(vm, n1) == "name: a\n");
+  CHECK(files.write_config(vm, n1, {"name: a\n", "name: b\n"}));
+  // The tool takes its lock again: drover has given it back.
+  CHECK(
+    file_calls::exclusive_lock(tools.path() / "lock-100.conf", file_calls::waiting::forbidden)
+      .failure() == 0);
 }
 
 TEST_CASE("a number that a container has is taken too") {
@@ -122,7 +147,7 @@ TEST_CASE("what cannot be right is refused before anything is touched") {
     INFO(name);
     const node_id wrong{name};
     CHECK(code_of(files.create_config(vm, wrong, "name: a\n")) == "invalid");
-    CHECK(code_of(files.write_config(vm, wrong, "name: a\n")) == "invalid");
+    CHECK(code_of(files.write_config(vm, wrong, {"", "name: a\n"})) == "invalid");
     CHECK(code_of(files.read_config(vm, wrong)) == "invalid");
     CHECK(code_of(files.remove_config(vm, wrong)) == "invalid");
     CHECK(code_of(files.move_config(vm, n1, wrong)) == "invalid");

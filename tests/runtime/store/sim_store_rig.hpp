@@ -56,7 +56,7 @@ struct sim_store_rig {
   }
   std::shared_ptr<sim_answer> write(std::size_t node, const node_id& owner) {
     auto end = std::make_shared<sim_answer>();
-    stores.at(node)->write_config(vm, owner, "name: b\n", into<done>(end));
+    stores.at(node)->write_config(vm, owner, {cluster.config(vm), "name: b\n"}, into<done>(end));
     return end;
   }
   std::shared_ptr<sim_answer> record(std::size_t node, std::uint64_t number) {
