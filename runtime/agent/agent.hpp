@@ -241,6 +241,9 @@ private:
 
   // agent_watch.cpp: what was settled, looked at again.
   void watch(const ticket& t);
+  task<done> look_again(ticket t, std::uint64_t round);
+  task<done> settle_again(ticket t);
+  task<done> watch_membership();
   task<bool> is_still_settled(ticket t);
   void watch_settled();
   task<done> watch_settled_of(vm_id vm);
@@ -308,8 +311,11 @@ private:
   /// VMs for which the cluster's lock is held or waited for.
   std::set<vm_id> locking_;
   std::map<vm_id, claim_state> claims_;
-  /// The epoch whose settled state is looked at again for a while.
-  std::map<vm_id, epoch> watched_;
+  /// The epochs whose settled state is looked at again.
+  std::map<vm_id, ticket> watched_;
+  /// The looks begin anew with each change of the cluster's membership.
+  std::uint64_t watch_round_ = 0;
+  bool watching_membership_ = false;
   std::map<vm_id, stamp> stopped_; ///< S: the vCPUs
   std::map<vm_id, stamp> loaded_;  ///< T: its stream's end
   /// What the streams that leave here were told last.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace drover {
 
@@ -15,6 +16,7 @@ constexpr std::array<nanoseconds, 5> watch_pauses{
   std::chrono::seconds{5}, std::chrono::seconds{10}, std::chrono::seconds{20},
   std::chrono::seconds{40}, std::chrono::seconds{75}};
 constexpr nanoseconds watch_patience = std::chrono::seconds{30};
+constexpr nanoseconds membership_pause = std::chrono::seconds{5};
 
 } // namespace
 
@@ -105,30 +107,60 @@ task<std::map<vm_id, handover_record>> agent::forgotten_records(
 }
 
 /// Writes that were acknowledged can be taken back by a partition that heals, so what was settled
-/// is looked at again for a while; reads of the own view, unless something is wrong.
+/// is looked at again; reads of the own view, unless something is wrong.
 void agent::watch(const ticket& t) {
   const auto known = watched_.find(t.vm());
-  if (known != watched_.end() && known->second >= t.number())
+  if (known != watched_.end() && known->second.number() >= t.number())
     return;
-  watched_[t.vm()] = t.number();
-  tasks_.spawn([](agent& self, ticket of) -> task<done> {
-    for (std::size_t i = 0;; i = std::min(i + 1, watch_pauses.size() - 1)) {
-      co_await self.sleep(watch_pauses.at(i));
-      const auto part = self.part_of(of.vm());
-      if (!runs(part.machine) || part.marks.highest() > of.number())
-        break;
-      for (;;) {
-        const auto still = co_await self.is_still_settled(of);
-        if (still)
-          break;
-        const auto settled = co_await self.settle(of, self.timers_.now() + watch_patience);
-        if (settled || settled.error().code == errc::refused || self.gone_)
-          break;
-        co_await self.sleep(watch_pauses.front());
-      }
+  watched_.insert_or_assign(t.vm(), t);
+  tasks_.spawn(look_again(t, watch_round_));
+  if (!std::exchange(watching_membership_, true))
+    tasks_.spawn(watch_membership());
+}
+
+task<done> agent::look_again(ticket t, std::uint64_t round) {
+  for (std::size_t i = 0;; i = std::min(i + 1, watch_pauses.size() - 1)) {
+    co_await sleep(watch_pauses.at(i));
+    const auto part = part_of(t.vm());
+    if (round != watch_round_ || !runs(part.machine) || part.marks.highest() > t.number())
+      break;
+    co_await settle_again(t);
+  }
+  co_return done{};
+}
+
+task<done> agent::settle_again(ticket t) {
+  for (;;) {
+    const auto still = co_await is_still_settled(t);
+    if (still)
+      break;
+    const auto settled = co_await settle(t, timers_.now() + watch_patience);
+    if (settled || settled.error().code == errc::refused || gone_)
+      break;
+    co_await sleep(watch_pauses.front());
+  }
+  co_return done{};
+}
+
+/// A partition heals with a change of the membership, so the looks are close together again after
+/// each. Nobody is told of one: a pmxcfs makes its file anew each second, and no event reaches
+/// another process.
+task<done> agent::watch_membership() {
+  std::optional<std::string> known;
+  while (!gone_) {
+    const auto now = co_await store_.membership();
+    if (now && known && *now != *known) {
+      ++watch_round_;
+      for (const auto& [vm, t] : watched_)
+        tasks_.spawn(look_again(t, watch_round_));
     }
-    co_return done{};
-  }(*this, t));
+    if (now && now->empty())
+      break;
+    if (now)
+      known = *now;
+    co_await sleep(membership_pause);
+  }
+  co_return done{};
 }
 
 task<bool> agent::is_still_settled(ticket t) {

@@ -56,6 +56,9 @@ public:
   pending<std::vector<store_lock>> locks(const std::string& prefix) {
     return ask<std::vector<store_lock>>([&](auto a) { port_.read_locks(prefix, std::move(a)); });
   }
+  pending<std::string> membership() {
+    return ask<std::string>([this](auto a) { port_.read_membership(std::move(a)); });
+  }
 
 private:
   template <class T, class F>

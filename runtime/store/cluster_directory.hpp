@@ -3,6 +3,7 @@
 //
 //   nodes/<node>/qemu-server/<vmid>.conf   the place of a config is the VM's owner
 //   priv/lock/<name>/                      a lock that is held; made and removed, never renamed
+//   .members                               a pmxcfs only: its membership
 //   drover/vm/<vmid>.json                  handover records
 //   drover/locks/<name>.json               who holds the lock (a pmxcfs keeps no files in a lock)
 //   drover/barrier/<node>                  touched to have seen all earlier writes
@@ -39,6 +40,8 @@ public:
   path locks() const { return root_ / "priv" / "lock"; }
   path lock(const std::string& name) const { return locks() / name; }
   path holder(const std::string& name) const;
+  /// Who is in the cluster, and in which change of it: a pmxcfs makes it anew each second.
+  path members() const { return root_ / ".members"; }
   path barrier(const node_id& node) const { return root_ / "drover" / "barrier" / node.value; }
   path guard() const { return root_ / "drover" / "guard"; }
 

@@ -59,6 +59,8 @@ public:
   result<done> take_lock(const std::string& name, const std::string& holder);
   result<done> drop_lock(const std::string& name, const std::string& holder);
   result<std::vector<store_lock>> read_locks(const std::string& prefix);
+  /// Nothing that was acknowledged is taken back here.
+  result<std::string> read_membership() const { return std::string{}; }
 
   /// A write is answered when this node has seen all that was ordered before it: who lags pays for
   /// it here, as with a replica that applies one message after the other.

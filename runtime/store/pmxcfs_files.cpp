@@ -225,6 +225,17 @@ result<done> pmxcfs_files::write_record(const handover_record& record) const {
 
 // -- order ---------------------------------------------------------------------------------------
 
+result<std::string> pmxcfs_files::read_membership() const {
+  const auto call = begin(file_access::read, "read the membership");
+  auto text = file_calls::read_all(directory_.members());
+  // A plain directory has no members, and takes nothing back.
+  if (!text && text.error() == ENOENT && directory_.kind() == directory_kind::plain)
+    return std::string{};
+  if (!text)
+    return call.failure(text.error(), directory_.members());
+  return std::move(*text);
+}
+
 result<done> pmxcfs_files::barrier() const {
   const auto call = begin(file_access::write, "pass the barrier");
   if (const auto failed = directory_.pass_barrier(node_); failed != 0)

@@ -65,6 +65,7 @@ public:
   result<std::vector<store_lock>> read_locks(const std::string& prefix) {
     return locks_.read(prefix);
   }
+  result<std::string> read_membership() const;
 
 private:
   using places = std::map<vm_id, std::set<node_id>>;

@@ -115,6 +115,11 @@ public:
     submit<std::vector<store_lock>>(
       "read_locks", {}, [=](Files& files) { return files.read_locks(prefix); }, std::move(answer));
   }
+  void read_membership(callback<std::string> answer) override {
+    submit<std::string>(
+      "read_membership", {}, [](Files& files) { return files.read_membership(); },
+      std::move(answer));
+  }
 
 private:
   /// Belongs to the worker's thread; lives on when that thread hangs.

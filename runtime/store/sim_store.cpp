@@ -87,6 +87,10 @@ public:
     read<std::vector<store_lock>>(
       "read_locks", {}, [prefix](auto& at) { return at.read_locks(prefix); }, std::move(answer));
   }
+  void read_membership(callback<std::string> answer) override {
+    read<std::string>(
+      "read_membership", {}, [](auto& at) { return at.read_membership(); }, std::move(answer));
+  }
 
   void create_config(
     vm_id vm, const node_id& node, std::string text, callback<done> answer) override {

@@ -30,7 +30,7 @@ sim_store_node& sim_store_core::node(const node_id& id) {
 
 store_replica sim_store_core::look(sim_store_node& node) {
   node.view.advance(log_, now());
-  return store_replica({log_, node.view, node.id, settings_.lock_expiry}, now());
+  return store_replica({log_, node.view, node.id, settings_.lock_expiry, memberships_}, now());
 }
 
 // -- a write's turn ------------------------------------------------------------------------------
@@ -137,6 +137,7 @@ void sim_store_core::set_quorum_lost(const node_id& id, nanoseconds how_long) {
 }
 
 void sim_store_core::change_membership(nanoseconds how_long, std::uint32_t applied_per_million) {
+  ++memberships_;
   membership_settles_ = std::max(membership_settles_, queue_.now() + how_long);
   applied_per_million_ = applied_per_million;
 }
@@ -147,6 +148,7 @@ void sim_store_core::cut_off(const node_id& id) {
     return;
   if (has_quorum(of))
     of.quorum_gone = queue_.now();
+  ++memberships_;
   of.cut_at = log_.end();
   of.view.hold(log_.end());
 }
@@ -156,6 +158,7 @@ void sim_store_core::heal(const node_id& id, heal_outcome outcome) {
   if (!of.cut_at)
     return;
   const auto since = *std::exchange(of.cut_at, std::nullopt);
+  ++memberships_;
   if (outcome == heal_outcome::rolled_back) {
     for (auto& change : log_.undo(since))
       append(id, std::move(change));

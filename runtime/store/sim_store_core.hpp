@@ -105,6 +105,7 @@ private:
   mono_time hangs_since_{};
   mono_time hangs_until_{};
   mono_time membership_settles_{};
+  std::uint64_t memberships_ = 0;
   std::uint32_t applied_per_million_ = 0;
 };
 

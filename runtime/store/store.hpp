@@ -88,6 +88,11 @@ public:
     const std::string& name, const std::string& holder, callback<done> answer) = 0;
   /// The locks whose name begins with `prefix` and that have not expired, by name.
   virtual void read_locks(const std::string& prefix, callback<std::vector<store_lock>> answer) = 0;
+
+  /// A text that differs from one membership of the cluster to the next, as this node knows them: a
+  /// partition that heals may take back what was acknowledged, and this is how it is noticed.
+  /// Empty where nothing that was acknowledged is ever taken back.
+  virtual void read_membership(callback<std::string> answer) = 0;
 };
 
 } // namespace drover

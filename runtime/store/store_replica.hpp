@@ -29,6 +29,8 @@ public:
     store_view& view;
     const node_id& node;
     nanoseconds lock_expiry;
+    /// How many memberships there were before this one.
+    std::uint64_t memberships = 0;
   };
 
   store_replica(const place& where, log_time now) : at_(where), now_(now) {}
@@ -39,6 +41,7 @@ public:
   std::optional<handover_record> read_record(vm_id vm) const;
   std::map<vm_id, handover_record> read_records() const { return at_.log.records(at_.view.at()); }
   std::vector<store_lock> read_locks(const std::string& prefix) const;
+  std::string read_membership() const { return std::to_string(at_.memberships); }
 
   result<done> create_config(
     vm_id vm, const node_id& node, std::string text, const change_function& change);

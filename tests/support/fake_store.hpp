@@ -33,6 +33,7 @@ public:
     std::map<vm_id, std::pair<node_id, std::string>> configs;
     std::map<vm_id, handover_record> records;
     std::map<std::string, std::string> locks;
+    std::string membership;
   };
   using write = std::function<result<done>(content&)>;
 
@@ -188,6 +189,11 @@ public:
         if (name.starts_with(prefix))
           found.push_back({name, holder});
       return result<std::vector<store_lock>>{found};
+    });
+  }
+  void read_membership(callback<std::string> answer) override {
+    read<std::string>("read_membership", {}, std::move(answer), [](const auto& view) {
+      return result<std::string>{view.membership};
     });
   }
 

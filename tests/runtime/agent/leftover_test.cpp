@@ -63,6 +63,55 @@ TEST_CASE("a partition that lasts for long takes nothing back for good", "[agent
   }
 }
 
+TEST_CASE("a change of the membership is followed by looks that are close together", "[agent]") {
+  rig world;
+  const auto become = [&](const std::string& members) {
+    return world.cluster.append([members](auto& all) -> result<done> {
+      all.membership = members;
+      return done{};
+    });
+  };
+  REQUIRE(become("n1 n2 n3"));
+  journey j{world};
+  j.run(journey::begin, journey::settle);
+  REQUIRE(j.ask(journey::settle));
+  world.clock.run_for(std::chrono::seconds{300}); // The looks are far apart by now.
+  const auto looks_of = [&](std::chrono::seconds span) {
+    const auto before = world.cluster.calls.size();
+    world.clock.run_for(span);
+    int looks = 0;
+    for (auto i = before; i < world.cluster.calls.size(); ++i)
+      looks += world.cluster.calls[i].what == "store.read_record" ? 1 : 0;
+    return looks;
+  };
+  CHECK(looks_of(std::chrono::seconds{70}) <= 1);
+  REQUIRE(become("n1 n2"));
+  CHECK(looks_of(std::chrono::seconds{45}) >= 3);
+  // What the healing takes back a while after the change is seen too.
+  REQUIRE(become("n1 n2 n3"));
+  REQUIRE(world.cluster.append([&](auto& all) -> result<done> {
+    all.configs.at(vm) = {n1, config_text(vm) + "lock: migrate\n"};
+    all.records.at(vm).state = record_state::moving;
+    return done{};
+  }));
+  world.clock.run_for(std::chrono::seconds{20});
+  CHECK(world.owner() == n2);
+  CHECK(world.config() == config_text(vm));
+  CHECK(world.record().state == record_state::settled);
+}
+
+TEST_CASE("where nothing is ever taken back no membership is watched", "[agent]") {
+  rig world;
+  journey j{world};
+  j.run(journey::begin, journey::settle);
+  REQUIRE(j.ask(journey::settle));
+  world.clock.run_for(std::chrono::seconds{300});
+  int asked = 0;
+  for (const auto& call : world.cluster.calls)
+    asked += call.what == "store.read_membership" ? 1 : 0;
+  CHECK(asked <= 2); // Once by each of the two nodes.
+}
+
 TEST_CASE("a lock that somebody else takes after the settling is left alone", "[agent]") {
   rig world;
   journey j{world};

@@ -95,6 +95,18 @@ TEST_CASE("a config is not written while one of Proxmox's tools works on its VM"
       .failure() == 0);
 }
 
+TEST_CASE("the membership is what a pmxcfs says of it, and a plain directory has none") {
+  const temporary_directory directory;
+  auto plain = files_in(directory.path(), directory_kind::plain);
+  CHECK(plain.read_membership()->empty());
+  auto mounted = files_in(directory.path(), directory_kind::replicated);
+  // A pmxcfs that is restarted is unmounted for a moment.
+  CHECK_FALSE(mounted.read_membership());
+  const std::string members = R"({"nodename": "n1", "version": 4, "cluster": {"quorate": 1}})";
+  put(directory.path() / ".members", members);
+  CHECK(*mounted.read_membership() == members);
+}
+
 TEST_CASE("a number that a container has is taken too") {
   const temporary_directory directory;
   put(directory.path() / "nodes/n2/lxc/100.conf", "hostname: c\n");
