@@ -67,6 +67,15 @@ public:
       at(side::target).open_door(vm, epoch{number}, {kind, channels}, reply);
     });
   }
+  /// The VM runs at the source, and its receiver waits behind an open door under epoch 7.
+  listening door_of_receiver(const std::string& config) {
+    REQUIRE(code_of(start(side::source, config)) == "ok");
+    REQUIRE(code_of(receive(7, *at(side::source).started_config(vm))) == "ok");
+    const auto door = open_door(7);
+    INFO((door ? "" : to_string(door.error())));
+    REQUIRE(door);
+    return *door;
+  }
   result<done> stream(
     std::uint64_t number, const listening& door, const stream_limits& limits = {}) {
     return ask<done>(

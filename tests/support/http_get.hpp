@@ -20,9 +20,6 @@ http_answer http_get(
 /// A connection to a port of loopback, or -1.
 int open_connection(std::uint16_t port);
 
-/// A port of loopback that nobody listened on a moment ago.
-std::uint16_t free_port();
-
 /// As in "?query=...".
 std::string url_encoded(const std::string& text);
 

@@ -1,7 +1,8 @@
 #include "tests/support/test_sshd.hpp"
 
+#include "tests/support/free_port.hpp"
+
 #include <algorithm>
-#include <arpa/inet.h>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -20,24 +21,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds start_patience{20};
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  auto address = loopback(0);
-  socklen_t size = sizeof address;
-  ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 /// A socket's file is there a moment before anybody listens at it.
 bool somebody_listens_at(const std::string& path) {

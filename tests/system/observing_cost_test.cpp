@@ -2,6 +2,7 @@
 // side by side on the same machine. The rounds are fixed before the first one is played, and all of
 // them count: who stops at a good one finds what he looks for.
 #include "runtime/base/time.hpp"
+#include "tests/support/free_port.hpp"
 #include "tests/support/http_get.hpp"
 #include "tests/support/run_program.hpp"
 

@@ -1,5 +1,6 @@
 #include "tests/system/prometheus_server.hpp"
 
+#include "tests/support/free_port.hpp"
 #include "tests/support/http_get.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,6 +1,7 @@
 // A real Prometheus watches the demo: its histogram is the run's result, every rule evaluates, and
 // every panel of the dashboards has something to show.
 #include "metrics/grafana/dashboard.hpp"
+#include "tests/support/free_port.hpp"
 #include "tests/support/http_get.hpp"
 #include "tests/system/prometheus_server.hpp"
 

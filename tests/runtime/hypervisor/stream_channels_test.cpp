@@ -125,15 +125,6 @@ struct two_nodes : contracts::hypervisor_calls {
   /// Long enough to interfere.
   static stream_limits slow() { return {2'000'000, 0}; }
 
-  listening door_of_receiver(const std::string& config) {
-    REQUIRE(code_of(start(side::source, config)) == "ok");
-    REQUIRE(code_of(receive(7, *at(side::source).started_config(vm))) == "ok");
-    const auto door = open_door(7);
-    INFO((door ? "" : to_string(door.error())));
-    REQUIRE(door);
-    return *door;
-  }
-
   ~two_nodes() {
     if (rescue)
       rescue->close();

@@ -80,14 +80,6 @@ struct two_nodes : contracts::hypervisor_calls {
   contracts::qemu_rig& qemu;
 
   run_files files(side which) const { return {qemu.settings(which).run_dir, vm}; }
-  listening door_of_receiver(const std::string& config) {
-    REQUIRE(code_of(start(side::source, config)) == "ok");
-    REQUIRE(code_of(receive(7, *at(side::source).started_config(vm))) == "ok");
-    const auto door = open_door(7);
-    INFO((door ? "" : to_string(door.error())));
-    REQUIRE(door);
-    return *door;
-  }
   double pause_ms(const std::string& config) {
     begin_move(7, config);
     wait_completed();
