@@ -98,11 +98,26 @@ void running_program::reap() {
   pid_ = -1;
 }
 
+bool running_program::has_ended() const {
+  siginfo_t seen{};
+  return pid_ <= 0 ||
+         (waitid(P_PID, static_cast<id_t>(pid_), &seen, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+          seen.si_pid == pid_);
+}
+
+bool running_program::has_more() const {
+  std::array<pollfd, 2> fds{{{out_, POLLIN, 0}, {err_, POLLIN, 0}}};
+  return poll(fds.data(), fds.size(), 0) > 0;
+}
+
 finished_program running_program::finish(std::chrono::seconds patience) {
   const auto until = clock::now() + patience;
-  while (clock::now() < until && read_some(std::chrono::milliseconds{50})) {
+  while (clock::now() < until && !has_ended() && read_some(std::chrono::milliseconds{50})) {
   }
-  if (out_ >= 0 || err_ >= 0) {
+  // Those whom it has started may live on and hold its pipes; what it has said itself is there.
+  while (clock::now() < until && has_more() && read_some(std::chrono::milliseconds{0})) {
+  }
+  if (!has_ended() && (out_ >= 0 || err_ >= 0)) {
     seen_.timed_out = true;
     signal(SIGKILL);
   }

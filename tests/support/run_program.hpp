@@ -36,6 +36,9 @@ public:
 private:
   /// Reads what there is; false when both streams have ended.
   bool read_some(std::chrono::milliseconds at_most);
+  bool has_ended() const;
+  /// Whether a stream has something to read, its end included.
+  bool has_more() const;
   void reap();
 
   pid_t pid_ = -1;
