@@ -270,6 +270,11 @@ private:
   result<done> mark_seen(const ticket& t);
   wire::run_state state_of(const machine_status& status) const;
   bool has_loaded(const machine_status& status) const;
+  /// A source that was paused before its move, and stays so after the move was taken back.
+  bool is_kept(const machine_status& status) const;
+  /// Why this QEMU cannot be sent to another node; `started` is the config that it was started by.
+  std::vector<std::string> blockers_of(
+    const machine_status& status, const std::string& started) const;
   clock_reading read_clocks() const;
   static bool source_runs(const handover_record& record, const ticket& t);
   pending<done> changed(vm_id vm, nanoseconds at_most);

@@ -225,7 +225,8 @@ task<agent::answered> agent::handle(wire::continue_source asked, mono_time until
   co_return wire::accepted{};
 }
 
-/// S runs again, on the proof that T never will; a config that has moved already comes back.
+/// S runs again, on the proof that T never will, or stays paused if it was; a config that has moved
+/// already comes back.
 task<result<done>> agent::go_on(
   ticket t, wire::voided proof, mono_time until, std::optional<std::string> assurance) {
   auto facts = facts_of(t);
@@ -235,10 +236,14 @@ task<result<done>> agent::go_on(
     co_return verdict;
   auto marks = marks_of(t.vm());
   marks.seen = std::max(marks.seen, t.number());
+  const bool is_complete = facts.machine == run_state::postmigrate;
+  const bool stays_paused = marks.paused == t.number();
+  if (is_complete && stays_paused)
+    marks.kept = t.number();
   if (const auto saved = mark(t.vm(), marks); !saved)
     co_return saved;
   pauses_.erase(t.vm());
-  if (facts.machine != run_state::running) {
+  if (is_complete && !stays_paused) {
     const auto resumed = co_await machine_.resume(t.vm());
     if (!resumed)
       co_return tl::unexpected{resumed.error()};

@@ -84,14 +84,20 @@ result<done> agent::mark_seen(const ticket& t) {
   return mark(t.vm(), marks);
 }
 
-/// A VM that was paused before its move is taken over without a command to QEMU, so QEMU still
-/// waits as it did when everything was loaded; the run mark tells the two apart.
+/// A VM that was paused before its move is taken over, or kept, without a command to QEMU, so QEMU
+/// still waits as it did when everything was loaded; the marks tell the two apart. A higher mark is
+/// that of the next move away from here, which has found it paused.
 run_state agent::state_of(const machine_status& status) const {
   const auto marks = marks_of(status.vm);
-  const bool taken_over = status.number.value > 0 && marks.run == status.number;
-  if (status.state == run_state::incoming && taken_over && marks.paused == status.number)
-    return run_state::paused;
-  return status.state;
+  if (status.number == epoch{} || marks.paused < status.number)
+    return status.state;
+  const bool taken_over = status.state == run_state::incoming && marks.run == status.number;
+  return taken_over || is_kept(status) ? run_state::paused : status.state;
+}
+
+bool agent::is_kept(const machine_status& status) const {
+  return status.state == run_state::postmigrate && status.number > epoch{} &&
+         marks_of(status.vm).kept == status.number;
 }
 
 bool agent::has_loaded(const machine_status& status) const {

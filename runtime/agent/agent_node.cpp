@@ -23,7 +23,6 @@ result<done> stands(run_state state, vm_id vm, const node_id& node) {
 
 void describe(wire::vm_entry& entry, const std::string& text, const hypervisor& machines) {
   const auto running = machines.started_config(entry.vm);
-  entry.blockers = machines.blockers(running ? *running : text);
   const auto config =
     vm_config::parse(text.empty() && running ? *running : text, to_string(entry.vm) + ".conf");
   if (!config) {
@@ -142,10 +141,22 @@ task<agent::answered> agent::handle(wire::list_vms, mono_time) {
     }
     if (!entry.config_here && entry.state == run_state::absent)
       continue;
+    const auto found = machines_.find(vm);
+    const auto started = machines_.started_config(vm);
+    entry.blockers = found && started ? blockers_of(*found, *started) : machines_.blockers(text);
     describe(entry, text, machines_);
     answer.vms.push_back(entry);
   }
   co_return answer;
+}
+
+/// QEMU does not send what an earlier stream has left stopped.
+std::vector<std::string> agent::blockers_of(
+  const machine_status& status, const std::string& started) const {
+  auto all = machines_.blockers(started);
+  if (is_kept(status))
+    all.emplace_back("It has stayed paused after a move that was taken back; resume it first.");
+  return all;
 }
 
 /// Reads a config of this node behind a barrier: a view that lags would show VMs that have left.

@@ -104,7 +104,7 @@ task<result<handover_record>> agent::open_handover(wire::begin_handover asked) {
   const auto text = machines_.started_config(asked.vm);
   if (!text)
     co_return tl::unexpected{text.error()};
-  if (const auto blockers = machines_.blockers(*text); !blockers.empty())
+  if (const auto blockers = blockers_of(*found, *text); !blockers.empty())
     co_return fail(
       errc::refused, "VM " + to_string(asked.vm) + " cannot move", sentences(blockers));
 
@@ -120,6 +120,8 @@ task<result<handover_record>> agent::open_handover(wire::begin_handover asked) {
   record.how = asked.how;
   record.controller = asked.controller;
   marks.seen = record.number;
+  if (state == run_state::paused)
+    marks.paused = record.number;
   if (const auto saved = mark(asked.vm, marks); !saved)
     co_return tl::unexpected{saved.error()};
   const auto written = co_await write_begin(record, *config);

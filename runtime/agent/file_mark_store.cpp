@@ -47,7 +47,8 @@ constexpr std::array fields{
   field{"streamed", &run_marks::streamed, field::added},
   field{"settled", &run_marks::settled, field::added},
   field{"begun", &run_marks::begun, field::added},
-  field{"undone", &run_marks::undone, field::added}};
+  field{"undone", &run_marks::undone, field::added},
+  field{"kept", &run_marks::kept, field::added}};
 
 result<run_marks> parse(const std::filesystem::path& file) {
   std::ifstream in{file};

@@ -166,7 +166,7 @@ result<done> postmigrate_or_gone(const ticket& t, const guard_facts& f) {
 }
 
 result<done> postmigrate_or_running(const ticket& t, const guard_facts& f) {
-  return f.machine == run_state::running ? done{} : postmigrate(t, f);
+  return runs_here(f) ? done{} : postmigrate(t, f);
 }
 
 result<done> proven_void(const ticket& t, const guard_facts& f) {

@@ -42,6 +42,9 @@ struct run_marks {
   epoch begun = {};
   /// The last epoch whose begin failed here: its record or lock may still come.
   epoch undone = {};
+  /// The source: the epoch from which it went on without a command to QEMU, because the VM was
+  /// paused before its move.
+  epoch kept = {};
 
   bool operator==(const run_marks&) const = default;
 

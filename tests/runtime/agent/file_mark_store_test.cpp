@@ -33,6 +33,7 @@ TEST_CASE("marks are read back as they were written, and other files are left al
   marks.settled = epoch{2};
   marks.undone = epoch{1};
   marks.begun = epoch{4};
+  marks.kept = epoch{1};
   REQUIRE(store.save(vm_id{105}, marks));
   REQUIRE(store.save(vm_id{105}, marks));
   std::ofstream{dir.path() / "105.pid"} << "1";

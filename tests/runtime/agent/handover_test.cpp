@@ -142,6 +142,10 @@ TEST_CASE("a VM that was paused stays paused", "[agent]") {
   REQUIRE(listed);
   REQUIRE(listed->vms.size() == 1);
   CHECK(listed->vms[0].state == wire::run_state::paused);
+  // The next node is told the same: a begin that has marked itself asks QEMU in vain.
+  const auto next = world.target.ask(wire::begin_handover{vm, n1, policy::ticket, "c:1"});
+  REQUIRE(next);
+  CHECK(next->was_paused);
 }
 
 TEST_CASE("the same id gets one answer while it is in progress and the same one later", "[agent]") {

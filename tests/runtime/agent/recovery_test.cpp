@@ -13,6 +13,26 @@ void everybody_dies(rig& world) {
   world.target.die();
 }
 
+void pause(rig& world) {
+  auto& machine = world.source.machines.machines.at(vm);
+  machine.state = wire::run_state::paused;
+  machine.vcpus_run = false;
+}
+
+/// It has stayed, as it was: paused, at its owner, nothing open.
+void check_stays_paused(rig& world) {
+  CHECK(world.machines.violations.empty());
+  CHECK(world.machines.running(vm) == 0);
+  CHECK(world.owner() == n1);
+  CHECK(world.config() == config_text(vm));
+  CHECK(world.record().state == record_state::settled);
+  CHECK_FALSE(world.target.machines.machines.contains(vm));
+  const auto listed = world.source.ask(wire::list_vms{});
+  REQUIRE(listed);
+  REQUIRE(listed->vms.size() == 1);
+  CHECK(listed->vms[0].state == wire::run_state::paused);
+}
+
 /// The node loses power: its QEMUs and its marks with it.
 void dies_for_good(node_rig& node) {
   node.die();
@@ -202,4 +222,71 @@ TEST_CASE("a config that somebody else has locked is left alone", "[recovery]") 
   const auto report = r.recover();
   CHECK(world.config().starts_with("lock: backup"));
   CHECK(world.runs(world.source));
+}
+
+TEST_CASE("a VM that was paused stays paused when its source goes on", "[recovery]") {
+  const auto how = GENERATE(from_range(all_policies));
+  INFO(to_string(how));
+  rig world;
+  pause(world);
+  journey j{world, how};
+  j.run(journey::begin, journey::take_over);
+  SECTION("because its controller has taken the target's proof to it") {
+    const auto proof = world.target.ask(wire::void_handover{{j.evidence()}});
+    REQUIRE(proof);
+    // Asked twice, as after an answer that was lost.
+    for (int i = 0; i < 2; ++i)
+      REQUIRE(world.source.ask(wire::continue_source{j.evidence(), *proof}));
+    REQUIRE(world.source.ask(wire::settle{{j.evidence()}}));
+    world.clock.run_for(std::chrono::seconds{1});
+    check_stays_paused(world);
+    world.source.restart();
+    world.source.greet();
+    check_stays_paused(world);
+    // Its QEMU refuses to send it again before people have let it run.
+    const auto again = world.source.ask(wire::begin_handover{vm, n2, how, "c:1"});
+    REQUIRE_FALSE(again);
+    CHECK(again.error().code == errc::refused);
+    CHECK(again.error().context.find("resume") != std::string::npos);
+  }
+  SECTION("because the target has died, by the operator's word") {
+    everybody_dies(world);
+    dies_for_good(world.target);
+    recovery_rig r{world, {n2}};
+    r.words.fenced = {n2};
+    r.words.never_ran = {vm};
+    CHECK(exit_code(r.recover()) == 0);
+    check_stays_paused(world);
+  }
+  SECTION("because the agents have found out alone") {
+    world.target.machines.crash(vm);
+    world.both_lose_the_controller();
+    world.clock.run_for(std::chrono::seconds{70});
+    recovery_rig r{world};
+    CHECK(exit_code(r.recover()) == 0);
+    check_stays_paused(world);
+  }
+}
+
+TEST_CASE("a VM that was paused stays paused wherever a recovery takes it", "[recovery]") {
+  for (const auto how : all_policies)
+    for (int after = journey::begin; after <= journey::end; ++after) {
+      INFO(to_string(how) << " all gone before step " << after);
+      rig world;
+      pause(world);
+      journey j{world, how};
+      j.run(journey::begin, static_cast<journey::step>(after));
+      everybody_dies(world);
+      CHECK(exit_code(recovery_rig{world}.recover()) == 0);
+      CHECK(world.machines.running(vm) == 0);
+      CHECK(world.record().state == record_state::settled);
+      CHECK(world.config() == config_text(vm));
+      const bool moved = world.owner() == n2;
+      auto& at = moved ? world.target : world.source;
+      const auto listed = at.ask(wire::list_vms{});
+      REQUIRE(listed);
+      REQUIRE(listed->vms.size() == 1);
+      CHECK(listed->vms[0].state == wire::run_state::paused);
+      CHECK_FALSE((moved ? world.source : world.target).machines.machines.contains(vm));
+    }
 }
