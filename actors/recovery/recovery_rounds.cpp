@@ -51,7 +51,8 @@ recovery_rounds::next_round recovery_rounds::looked(const node_inspections& seen
   next_round next;
   report_.silent = seen.silent;
   report_.last = recovery_cases(seen, report_.words);
-  report_.stray = stray_marks(seen, report_.words);
+  if (!swept_) // What is removed is told, and gone in the next look.
+    report_.stray = stray_marks(seen, report_.words);
   report_.idle = idle_vms(seen);
   if (const auto why = objection_to(report_.words, seen)) {
     report_.objection = to_string(*why);

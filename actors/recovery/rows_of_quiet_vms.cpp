@@ -55,6 +55,16 @@ std::vector<recovery_row> rows_of_quiet_vms() {
      "what that QEMU is",
      "drover status, then RUN_DIR/{vm}.log on that node; drover recover when it is gone",
      any_strange},
+    {"went on elsewhere",
+     nothing,
+     {},
+     "it is gone on both nodes of its last handover, and runs where people have put its config",
+     {},
+     {},
+     [](const situation& s) {
+       return is_open(s) && s.other == other_copy::runs && source_gone(s) && target_gone(s) &&
+              s.lock == config_lock::none;
+     }},
     {"runs on a third node",
      needs_operator,
      {},

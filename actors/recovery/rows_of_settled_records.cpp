@@ -98,6 +98,15 @@ std::vector<recovery_row> rows_of_what_came_back() {
 std::vector<recovery_row> rows_of_settled_records() {
   auto rows = rows_of_what_came_back();
   const std::vector<recovery_row> rest{
+    {"no config",
+     needs_operator,
+     {},
+     "a QEMU of it is there, and no node's directory holds its config",
+     "its config, or that it is not wanted any more",
+     "put {vm}.conf into the directory of the node where it runs (RUN_DIR/{vm}.started has it as "
+     "it "
+     "was started), or end that QEMU; then drover recover",
+     [](const situation& s) { return !is_open(s) && s.place == config_place::nowhere; }},
     {"astray",
      needs_operator,
      {},

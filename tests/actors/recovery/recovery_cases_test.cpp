@@ -223,3 +223,15 @@ TEST_CASE("a dry run asks for nothing", "[recovery]") {
   CHECK(next.steps.empty());
   CHECK(exit_code(rounds.report()) == 2);
 }
+
+TEST_CASE("a QEMU whose config is nowhere is told with what is missing", "[recovery]") {
+  node_inspections seen;
+  handover_part lost;
+  lost.vm = vm;
+  lost.state = run_state::running;
+  seen.parts[n1].parts.push_back(lost);
+  seen.parts[n2];
+  const auto one = only(seen);
+  CHECK(one.row->name == "no config");
+  CHECK(one.command().find("put 105.conf into the directory") == 0);
+}

@@ -5,6 +5,7 @@
 #include "tests/actors/recovery/recovery_model.hpp"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
@@ -157,6 +158,88 @@ TEST_CASE("what a row tells is whole", "[recovery]") {
   }
 }
 
+namespace {
+
+constexpr std::array told_words{operator_word::never_ran, operator_word::ran};
+
+/// What follows when the operator does as the command says.
+std::vector<situation> after_command(const situation& s, const std::string& command) {
+  auto told = s;
+  const auto says = [&command](const char* what) {
+    return command.find(what) != std::string::npos;
+  };
+  if (says("--fenced n1") && s.source_reach == node_reach::silent)
+    told.source_reach = node_reach::fenced;
+  if (says("--fenced n2") && s.target_reach == node_reach::silent)
+    told.target_reach = node_reach::fenced;
+  if (says("qm unlock"))
+    told.lock = config_lock::none;
+  std::vector<situation> all;
+  if (told != s)
+    all.push_back(told);
+  if (says("kill -9") || says("end that QEMU"))
+    for (const auto which : {&situation::source, &situation::target}) {
+      all.push_back(told);
+      all.back().other = other_copy::none;
+      all.back().*which = copy::absent;
+    }
+  for (const auto one : told_words)
+    if (says(one == operator_word::ran ? "--ran 101" : "--never-ran 101")) {
+      all.push_back(told);
+      all.back().word = one;
+    }
+  if (says("to another node's directory")) {
+    all.push_back(s);
+    all.back().place = config_place::elsewhere;
+    all.back().lock = config_lock::none;
+    all.back().other = other_copy::runs;
+  }
+  if (says("move its config to") || says("put 101.conf"))
+    for (const auto place : {config_place::source, config_place::target}) {
+      all.push_back(s);
+      all.back().place = place;
+      all.back().lock = config_lock::none;
+    }
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("what an operator is told to do leads on, and names who does not answer", "[recovery]") {
+  std::set<std::string_view> looked_at_by_people{"open, contradiction", "strange copy"};
+  std::set<std::string_view> stuck;
+  std::size_t told_count = 0;
+  for_every_truth([&](const truth& t) {
+    const auto s = seen_of(t);
+    const auto& row = decide_recovery(s);
+    if (row.verdict != recovery_verdict::needs_operator)
+      return;
+    ++told_count;
+    const auto command = told(row.command, vm_id{101}, node_id{"n1"}, node_id{"n2"});
+    // A node that answers is not fenced; `drover recover` would refuse the word.
+    const auto fences = [&](const char* node) {
+      return command.find(std::string{"or drover recover --fenced "} + node) != std::string::npos;
+    };
+    if (
+      (fences("n1") && s.source_reach != node_reach::silent) ||
+      (fences("n2") && s.target_reach != node_reach::silent))
+      FAIL(row.name << ": names a node that answers: " << text(s));
+    if (command.find("drover ") == std::string::npos && command.find("qm unlock") != 0)
+      FAIL(row.name << ": no command: " << command);
+    // Two things that cannot both be are mended one after the other.
+    if (looked_at_by_people.contains(row.name) || !is_possible(t))
+      return;
+    const auto next = after_command(s, command);
+    const bool leads_on = std::any_of(next.begin(), next.end(), [&](const situation& n) {
+      return decide_recovery(n).name != row.name;
+    });
+    if (!leads_on && stuck.insert(row.name).second)
+      UNSCOPED_INFO(row.name << ": " << command << "\n  leads nowhere from " << text(s));
+  });
+  CHECK(stuck.empty());
+  CHECK(told_count > 1000);
+}
+
 TEST_CASE("no decision can end in two running copies", "[recovery]") {
   std::size_t searched = 0;
   std::size_t bad = 0;
@@ -253,6 +336,21 @@ TEST_CASE("a fact that was missing ends the matter once it is told", "[recovery]
   CHECK(end.row->verdict == recovery_verdict::nothing);
   CHECK(end.at.real.source == copy::absent);
   CHECK(end.at.real.lock == config_lock::none);
+
+  situation lost;
+  lost.record = word::open_completed;
+  lost.source_reach = lost.target_reach = node_reach::fenced;
+  lost.source = lost.target = copy::unseen;
+  lost.lock = config_lock::migrate;
+  CHECK(decide_recovery(lost).name == "lost with its node");
+  lost.place = config_place::elsewhere;
+  lost.lock = config_lock::none;
+  lost.other = other_copy::runs;
+  CHECK(decide_recovery(lost).verdict == recovery_verdict::nothing);
+  // The nodes come back, empty.
+  lost.source_reach = lost.target_reach = node_reach::answers;
+  lost.source = lost.target = copy::absent;
+  CHECK(decide_recovery(lost).verdict == recovery_verdict::nothing);
 
   situation other_half;
   other_half.record = word::open;
