@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <string_view>
 #include <unistd.h>
 
 namespace drover {
@@ -9,10 +12,27 @@ namespace {
 
 using file_calls::status;
 
-/// A name that no other writer uses: other processes have another pid, other threads another count.
-std::string temporary_suffix() {
+constexpr std::string_view temporary_mark = ".tmp.";
+
+/// A name that no other writer uses: hosts have their names, other processes of a host another pid,
+/// other threads another count.
+std::string temporary_suffix(const std::string& writer) {
   static std::atomic<std::uint64_t> count{0};
-  return ".tmp." + std::to_string(::getpid()) + "." + std::to_string(++count);
+  return std::string{temporary_mark} + writer + std::to_string(::getpid()) + "." +
+         std::to_string(++count);
+}
+
+/// Of a file that `writer` was about to rename; nullopt for all others.
+std::optional<pid_t> writing_process(std::string_view name, const std::string& writer) {
+  const auto mark = name.rfind(std::string{temporary_mark} + writer);
+  if (writer.empty() || mark == std::string_view::npos)
+    return std::nullopt;
+  name.remove_prefix(mark + temporary_mark.size() + writer.size());
+  pid_t pid = 0;
+  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), pid);
+  if (problem != std::errc{} || end == name.data() + name.size() || *end != '.' || pid <= 0)
+    return std::nullopt;
+  return pid;
 }
 
 } // namespace
@@ -54,7 +74,7 @@ cluster_directory::path cluster_directory::record(vm_id vm) const {
 }
 
 cluster_directory::path cluster_directory::holder(const std::string& name) const {
-  return root_ / "drover" / "locks" / (name + ".json");
+  return holders() / (name + ".json");
 }
 
 status cluster_directory::make_parents(const path& file) const {
@@ -79,7 +99,7 @@ status cluster_directory::make_parents(const path& file) const {
 file_calls::outcome<cluster_directory::path> cluster_directory::write_beside(
   const path& file, const std::string& text, file_calls::durability wanted) const {
   path temporary = file;
-  temporary += temporary_suffix();
+  temporary += temporary_suffix(writer_);
   // A pmxcfs has committed to its database when write returns, and fsync sends nothing there.
   const auto how = kind_ == directory_kind::plain ? wanted : file_calls::durability::unsynced;
   auto failed = file_calls::write_new(temporary, text, how);
@@ -101,6 +121,15 @@ status cluster_directory::replace(const path& file, const std::string& text) con
   if (failed != 0)
     file_calls::unlink_file(*temporary);
   return failed;
+}
+
+void cluster_directory::remove_unfinished(const std::vector<path>& directories) const {
+  for (const auto& directory : directories)
+    for (const auto& name : file_calls::names_in(directory).value_or(std::vector<std::string>{})) {
+      const auto pid = writing_process(name, writer_);
+      if (pid && ::kill(*pid, 0) != 0 && errno == ESRCH)
+        file_calls::unlink_file(directory / name);
+    }
 }
 
 status cluster_directory::pass_barrier(const node_id& node) const {

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace drover {
 
@@ -31,6 +32,12 @@ public:
 
   directory_kind kind() const { return kind_; }
 
+  /// Whose unfinished files are whose: a process number says nothing to another host.
+  void set_writer(const node_id& node) { writer_ = node.value + "."; }
+  /// Removes what processes of this writer that have died were about to rename, in these
+  /// directories. Precondition: writes are allowed.
+  void remove_unfinished(const std::vector<path>& directories) const;
+
   path nodes() const { return root_ / "nodes"; }
   /// `type` is qemu-server, or one of Proxmox's others that share the numbers.
   path configs(const node_id& node, const char* type = "qemu-server") const;
@@ -39,6 +46,7 @@ public:
   path record(vm_id vm) const;
   path locks() const { return root_ / "priv" / "lock"; }
   path lock(const std::string& name) const { return locks() / name; }
+  path holders() const { return root_ / "drover" / "locks"; }
   path holder(const std::string& name) const;
   /// Who is in the cluster, and in which change of it: a pmxcfs makes it anew each second.
   path members() const { return root_ / ".members"; }
@@ -65,6 +73,7 @@ private:
   path root_;
   directory_kind kind_;
   bool was_mounted_;
+  std::string writer_; ///< with its dot; empty = nobody in particular
 };
 
 /// On a plain directory, keeps other writers out while a look and the write that depends on it are

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <utility>
 
 namespace drover {
 namespace {
@@ -34,6 +35,7 @@ result<pmxcfs_files> pmxcfs_files::open(const pmxcfs_options& options) {
   auto directory = cluster_directory::open(options.directory, options.kind);
   if (!directory)
     return tl::unexpected(directory.error());
+  directory->set_writer(options.node);
   return pmxcfs_files(std::move(*directory), options);
 }
 
@@ -240,6 +242,10 @@ result<done> pmxcfs_files::barrier() const {
   const auto call = begin(file_access::write, "pass the barrier");
   if (const auto failed = directory_.pass_barrier(node_); failed != 0)
     return call.failure(failed, directory_.barrier(node_));
+  // Only who may write comes here, and once is enough: a node has one agent that does.
+  if (!std::exchange(has_swept_, true))
+    directory_.remove_unfinished(
+      {directory_.configs(node_), directory_.records(), directory_.holders()});
   return done{};
 }
 

@@ -93,6 +93,7 @@ private:
   node_id node_;
   std::filesystem::path tool_locks_;
   pmxcfs_locks locks_;
+  mutable bool has_swept_ = false;
 };
 
 } // namespace drover

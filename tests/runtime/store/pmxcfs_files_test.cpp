@@ -5,7 +5,9 @@
 #include <atomic>
 #include <fstream>
 #include <set>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 namespace drover {
 namespace {
@@ -93,6 +95,33 @@ TEST_CASE("a config is not written while one of Proxmox's tools works on its VM"
   CHECK(
     file_calls::exclusive_lock(tools.path() / "lock-100.conf", file_calls::waiting::forbidden)
       .failure() == 0);
+}
+
+TEST_CASE("what a writer that was killed has left goes with the next write of its node") {
+  const temporary_directory directory;
+  const auto child = ::fork();
+  if (child == 0)
+    ::_exit(0);
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  const auto dead = std::to_string(child);
+  const std::set<std::string> not_ours{
+    "nodes/n1/qemu-server/100.conf.tmp.n2." + dead + ".1",
+    "nodes/n1/qemu-server/100.conf.tmp.n1." + std::to_string(::getpid()) + ".999999",
+    "nodes/n1/qemu-server/100.conf.tmp." + dead + ".1", "drover/vm/100.json.tmp.n1.x.1"};
+  const std::set<std::string> left{
+    "nodes/n1/qemu-server/100.conf.tmp.n1." + dead + ".1",
+    "drover/vm/100.json.tmp.n1." + dead + ".2", "drover/locks/a.json.tmp.n1." + dead + ".3"};
+  for (const auto& names : {not_ours, left})
+    for (const auto& name : names)
+      put(directory.path() / name, "half");
+  auto files = files_in(directory.path());
+  CHECK(files.read_places()->empty());
+  for (const auto& name : left)
+    CHECK(fs::exists(directory.path() / name)); // Who only reads removes nothing.
+  REQUIRE(files.barrier());
+  auto expected = not_ours;
+  expected.insert("drover/barrier/n1");
+  CHECK(names_below(directory.path()) == expected);
 }
 
 TEST_CASE("the membership is what a pmxcfs says of it, and a plain directory has none") {
