@@ -2,6 +2,7 @@
 
 #include "runtime/journal/sqlite_journal.hpp"
 #include "runtime/program/past_runs.hpp"
+#include "runtime/program/running_files.hpp"
 #include "runtime/program/state_directory.hpp"
 
 #include <cstdio>
@@ -96,6 +97,7 @@ void run_log::live_as(const std::string& controller) {
     return;
   if (auto lock = process_lock::take(alive_file(*state, id_), controller))
     alive_ = std::move(*lock);
+  prune_running(*state);
 }
 
 void run_log::note(journal_change change) {

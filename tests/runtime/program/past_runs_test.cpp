@@ -1,10 +1,14 @@
 #include "runtime/program/past_runs.hpp"
-
+#include "runtime/program/process_lock.hpp"
+#include "runtime/program/run_log.hpp"
+#include "runtime/program/running_files.hpp"
 #include "tests/support/run_program.hpp"
 
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
+#include <vector>
 
 using namespace drover;
 using namespace drover::testing;
@@ -90,4 +94,39 @@ TEST_CASE("a state directory that cannot be is an error, and nothing else", "[co
   REQUIRE_FALSE(kept);
   CHECK(kept.error().code == errc::refused);
   CHECK(kept.error().context.find("file") != std::string::npos);
+}
+
+TEST_CASE("logs of old runs go, but never a file of a run that lives", "[contract]") {
+  const temporary_directory room;
+  const auto running = room.path() / "running";
+  const auto put = [&](const std::string& name) {
+    std::filesystem::create_directories(running);
+    std::ofstream{running / name} << "said";
+  };
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < past_runs::kept_max + 3; ++i)
+    ids.push_back(
+      in(room).free_id("evacuate-n1", at_s(1'795'423'006 + static_cast<std::int64_t>(i))));
+  for (const auto& id : ids)
+    put(id + ".log");
+  put(ids[1] + ".sock");
+  put("0123456789abcdef-n1.node");
+  put("starting-" + std::to_string(::getpid()) + ".log");
+  put("starting-x.log");
+  const auto alive = process_lock::take(alive_file(room.path(), ids[0]), "root@here:1");
+  REQUIRE(alive);
+  prune_running(room.path());
+  const auto is_there = [&](const std::string& name) {
+    return std::filesystem::exists(running / name);
+  };
+  CHECK(is_there(ids[0] + ".log"));
+  CHECK(is_there(ids[0] + ".lock"));
+  CHECK_FALSE(is_there(ids[1] + ".log"));
+  CHECK_FALSE(is_there(ids[1] + ".sock"));
+  CHECK_FALSE(is_there(ids[2] + ".log"));
+  CHECK(is_there(ids[3] + ".log"));
+  CHECK(is_there(ids.back() + ".log"));
+  CHECK(is_there("0123456789abcdef-n1.node"));
+  CHECK(is_there("starting-" + std::to_string(::getpid()) + ".log"));
+  CHECK(is_there("starting-x.log"));
 }
