@@ -1,6 +1,7 @@
 // drover: the controller and everything that a person types.
 #include "runtime/program/commands.hpp"
 #include "runtime/program/options.hpp"
+#include "runtime/scenario/mortal_controller.hpp"
 #include "runtime/scenario/scenario_command.hpp"
 #include "runtime/sim/sim_run.hpp"
 
@@ -17,5 +18,12 @@ int main(int argc, char** argv) {
   const auto& options = std::get<drover::options>(parsed);
   if (const auto* run = std::get_if<drover::run_options>(&options.command))
     return drover::run_scenario_command(options, *run, drover::run_in_sim);
-  return drover::run_command(options);
+  auto watched = options;
+  auto death = drover::death_of(options);
+  if (!death) {
+    std::fprintf(stderr, "drover: %s\n", drover::to_string(death.error()).c_str());
+    return 1;
+  }
+  watched.watcher = *death;
+  return drover::run_command(watched);
 }

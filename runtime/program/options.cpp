@@ -15,6 +15,8 @@ struct raw_options {
   std::string cluster_file;
   std::string out = "table";
   std::string trace_file;
+  std::string die_at;
+  std::vector<std::string> die_with;
   std::string state_dir;
   std::string id;
   std::string node;
@@ -211,6 +213,8 @@ commands add_commands(CLI::App& app, raw_options& raw) {
   c.evacuate->add_flag("--dry-run", raw.dry_run, "print the plan and stop");
   c.evacuate->add_flag("--detach", raw.detach, "in the background; prints the run's ID");
   c.evacuate->add_option("--in-background", raw.tell_fd)->group(""); // Ours, not for people.
+  c.evacuate->add_option("--die-at", raw.die_at)->group("");         // The same, as the next.
+  c.evacuate->add_option("--die-with", raw.die_with)->group("");
   add_exposure_flags(*c.evacuate, raw.shown);
   add_report(c.evacuate, raw);
   add_recover(app, raw, c);
@@ -285,7 +289,9 @@ options options_of(const raw_options& raw, const commands& c) {
       stream,
       optional_of(raw.channels),
       raw.detach ? run_place::background : run_place::here,
-      raw.tell_fd < 0 ? std::nullopt : std::optional{raw.tell_fd}};
+      raw.tell_fd < 0 ? std::nullopt : std::optional{raw.tell_fd},
+      raw.die_at,
+      nodes_of(raw.die_with)};
   else if (c.recover->parsed())
     o.command =
       recover_options{nodes_of(raw.fenced), vms_of(raw.never_ran), vms_of(raw.ran), raw.dry_run};

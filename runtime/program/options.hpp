@@ -6,10 +6,12 @@
 #include "runtime/base/policy.hpp"
 #include "runtime/base/stream_kind.hpp"
 #include "runtime/base/time.hpp"
+#include "runtime/base/trace.hpp"
 #include "runtime/scenario/world_kind.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -78,6 +80,10 @@ struct evacuate_options {
   run_place place = run_place::here;
   /// Set in a process that was started for the background: where it tells the run's name.
   std::optional<int> tell_fd{};
+  /// Set in a process that a scenario kills: the event of its trace at which it ends itself, and
+  /// the nodes whose agents end with it; empty = it lives.
+  std::string die_at{};
+  std::vector<node_id> die_with{};
 };
 
 /// Play with every policy, at several lags of the store, and compare.
@@ -176,6 +182,8 @@ struct options {
   std::string trace_file;         ///< empty = none
   std::vector<std::string> words; ///< as typed, without the program's name
   std::string state_dir;          ///< journal and past runs; empty = the user's
+  /// Hears every event of the command as it happens; may be empty.
+  std::shared_ptr<trace_sink> watcher;
   std::variant<
     status_options, vm_start_options, vm_stop_options, vm_list_options, plan_options,
     migrate_options, evacuate_options, recover_options, run_options, node_trust_options,

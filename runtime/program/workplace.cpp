@@ -31,6 +31,8 @@ result<workplace> open_workplace(const options& o, const workplace_needs& needs)
     return tl::unexpected(watching.error());
   w.watching = std::move(*watching);
   w.watching->add_beside(w.history);
+  if (o.watcher)
+    w.watching->trace()->add(o.watcher);
   fleet_settings settings{needs.access,        w.watching->trace(), {},
                           w.watching->pulse(), needs.opening,       {}};
   if (needs.writes_down) {

@@ -4,11 +4,11 @@
 
 namespace drover {
 
-action_triggers::action_triggers(const std::vector<scenario_action>& actions) {
+action_triggers::action_triggers(const std::vector<scenario_action>& actions, luck chance) {
   for (const auto& a : actions) {
     entry e;
     if (a.when)
-      e.waits_for.emplace(*a.when);
+      e.waits_for.emplace(drawn(*a.when, chance));
     e.after = a.after;
     entries_.push_back(std::move(e));
   }

@@ -15,7 +15,8 @@ namespace drover {
 
 class action_triggers final : public trace_sink {
 public:
-  explicit action_triggers(const std::vector<scenario_action>& actions);
+  /// `chance` draws the counts that are ranges.
+  explicit action_triggers(const std::vector<scenario_action>& actions, luck chance = luck{1});
 
   /// The beginning, from which times without an event count.
   void begin(mono_time now);

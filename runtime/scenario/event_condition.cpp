@@ -13,6 +13,7 @@ namespace drover {
 namespace {
 
 constexpr std::uint32_t count_max = 1000000;
+constexpr const char* any_event = "any";
 
 using event_body = decltype(trace_event::body);
 
@@ -64,17 +65,54 @@ void check_phase(
   from.refuse(key, "expected one of " + joined(names));
 }
 
+void read_count(wire::object_reader& from, event_condition& condition) {
+  const auto* field = from.look("count");
+  if (field == nullptr || !field->is_object()) {
+    condition.count = read_number(from, "count", 1, 1, count_max);
+    return;
+  }
+  auto range = from.object("count");
+  condition.count = read_number(range, "least", 1, 1, count_max);
+  if (!range.look("most"))
+    range.refuse("most", "is missing");
+  condition.count_most = read_number(range, "most", condition.count, 1, count_max);
+  if (condition.count_most < condition.count)
+    range.refuse("most", "is less than the least, " + std::to_string(condition.count));
+  range.refuse_unknown();
+}
+
 } // namespace
+
+nlohmann::json to_json(const event_condition& condition) {
+  nlohmann::json json{{"event", condition.event}, {"count", condition.count}};
+  for (const auto& [name, value] : condition.fields)
+    json[name] = value;
+  if (condition.count_most > 0)
+    json["count"] = {{"least", condition.count}, {"most", condition.count_most}};
+  return json;
+}
+
+event_condition drawn(event_condition condition, luck& chance) {
+  if (condition.count_most > condition.count)
+    condition.count +=
+      static_cast<std::uint32_t>(chance.below(condition.count_most - condition.count + 1));
+  condition.count_most = 0;
+  return condition;
+}
 
 event_condition read_event_condition(wire::object_reader& from) {
   event_condition condition;
   condition.event = from.required<std::string>("event");
+  if (condition.event == any_event) {
+    read_count(from, condition);
+    return condition;
+  }
   const auto known = known_events().find(condition.event);
   if (known == known_events().end()) {
     std::set<std::string> names;
     for (const auto& [name, fields] : known_events())
       names.insert(name);
-    from.refuse("event", "no such event; there are " + joined(names));
+    from.refuse("event", "no such event; there are any, " + joined(names));
     return condition;
   }
   for (const auto& name : known->second)
@@ -83,13 +121,15 @@ event_condition read_event_condition(wire::object_reader& from) {
         from.refuse(name, "expected a word, a number, true or false");
       condition.fields.emplace(name, *value);
     }
-  condition.count = read_number(from, "count", 1, 1, count_max);
+  read_count(from, condition);
   check_phase(from, condition, "from");
   check_phase(from, condition, "to");
   return condition;
 }
 
 bool fits(const event_condition& condition, const trace_event& event) {
+  if (condition.event == any_event)
+    return true;
   return std::visit(
     [&](const auto& body) {
       if (condition.event != std::remove_cvref_t<decltype(body)>::name)

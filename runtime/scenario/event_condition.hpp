@@ -3,6 +3,7 @@
 // come.
 #pragma once
 
+#include "runtime/base/luck.hpp"
 #include "runtime/base/trace.hpp"
 #include "runtime/wire/json_reader.hpp"
 
@@ -15,10 +16,17 @@ namespace drover {
 
 /// {"event": "phase_changed", "vm": 105, "to": "streaming", "count": 3}
 struct event_condition {
-  std::string event;
+  std::string event;                            ///< "any" = whichever comes
   std::map<std::string, nlohmann::json> fields; ///< each must be equal
   std::uint32_t count = 1;                      ///< which of these events, from 1
+  std::uint32_t count_most = 0;                 ///< above `count`: one of these is drawn
 };
+
+/// As it is written in a file.
+nlohmann::json to_json(const event_condition& condition);
+
+/// The same with one count.
+event_condition drawn(event_condition condition, luck& chance);
 
 event_condition read_event_condition(wire::object_reader& from);
 

@@ -2,6 +2,7 @@
 
 #include "runtime/program/agent_command.hpp"
 #include "runtime/scenario/local_store.hpp"
+#include "runtime/scenario/mortal_controller.hpp"
 #include "runtime/scenario/rescue_socket.hpp"
 #include "runtime/scenario/room_processes.hpp"
 #include "runtime/scenario/strangers.hpp"
@@ -21,6 +22,7 @@ constexpr auto beat_wait = 30s;
 /// Starting a QEMU costs some 40 ms of CPU; more at once only makes each one slower.
 constexpr std::size_t starts_at_once = 8;
 constexpr std::uint64_t beats_to_begin = 3;
+constexpr const char* cluster_name = "cluster.json";
 
 result<std::filesystem::path> make_room() {
   // Short, because the paths of unix sockets are.
@@ -72,12 +74,37 @@ result<std::unique_ptr<local_world>> local_world::open(
   if (scenario.link == link_kind::ssh)
     if (auto hosts = world->open_hosts(); !hosts)
       return tl::unexpected<error>(hosts.error());
-  auto nodes =
-    fleet::open(world->cluster_, {fleet_access::control, std::move(trace), *room / "logs", pulse});
-  if (!nodes)
-    return tl::unexpected(nodes.error());
-  world->nodes_ = std::move(*nodes);
+  if (auto written = world->write_cluster_file(); !written)
+    return tl::unexpected<error>(written.error());
+  world->trace_ = std::move(trace);
+  world->pulse_ = pulse;
+  if (auto joined = world->join(); !joined)
+    return tl::unexpected<error>(joined.error());
   return world;
+}
+
+result<done> local_world::join() {
+  auto nodes = fleet::open(cluster_, {fleet_access::control, trace_, room_ / "logs", pulse_});
+  if (!nodes)
+    return tl::unexpected<error>(nodes.error());
+  nodes_ = std::move(*nodes);
+  return done{};
+}
+
+result<done> local_world::write_cluster_file() const {
+  if (!has_mortal_controllers(scenario_))
+    return done{};
+  std::ofstream file{room_ / cluster_name};
+  file << cluster_file_text(cluster_);
+  return file.flush() ? result<done>{done{}}
+                      : fail(errc::refused, "cannot write the cluster file", room_.string());
+}
+
+std::vector<std::string> local_world::command(std::vector<std::string> words) const {
+  words.insert(
+    words.begin(), {"--cluster", (room_ / cluster_name).string(), "--state-dir",
+                    (room_ / "state").string(), "-o", "json"});
+  return words;
 }
 
 result<done> local_world::open_hosts() {
@@ -210,10 +237,12 @@ result<done> local_world::send_strangers(const node_id& node, milliseconds span)
 }
 
 result<done> local_world::kill_agent(const node_id& node) {
-  auto pid = nodes_->agent_pid(node);
-  if (!pid && hosts_)
+  auto pid = nodes_ ? nodes_->agent_pid(node) : std::nullopt;
+  const auto beside = agent_program(cluster_);
+  if (!pid && (hosts_ || (!nodes_ && beside)))
     pid = process_running(
-      cluster_.nodes.at(node).place.agent, cluster_.nodes.at(node).run_dir.string());
+      hosts_ ? std::filesystem::path{cluster_.nodes.at(node).place.agent} : *beside,
+      cluster_.nodes.at(node).run_dir.string());
   if (!pid || kill(*pid, SIGKILL) != 0)
     return fail(errc::refused, "no agent runs for " + node.value);
   return done{};

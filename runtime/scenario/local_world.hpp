@@ -31,7 +31,14 @@ public:
   /// Starts every VM and waits until each has beaten; `stop` is asked between two steps.
   result<done> start(const std::function<bool()>& stop);
 
+  /// Precondition: `leave` was not called since the last `join`.
   fleet& nodes() { return *nodes_; }
+  /// Makes room for controllers that are processes of their own.
+  void leave() { nodes_.reset(); }
+  result<done> join();
+  /// For commands on this cluster that are processes of their own.
+  std::vector<std::string> command(std::vector<std::string> words) const;
+  std::filesystem::path log(const std::string& name) const { return room_ / "logs" / name; }
   const cluster_file& cluster() const { return cluster_; }
   beacon_watcher& beacons() { return *beacons_; }
 
@@ -61,6 +68,7 @@ private:
   /// SIGKILL to the VM's QEMU with this part in the newest stream.
   result<done> kill_qemu(vm_id vm, stream_role role);
   result<done> open_hosts();
+  result<done> write_cluster_file() const;
   result<done> create_vms();
   result<done> start_vms(const std::function<bool()>& stop);
   result<done> pause_vms();
@@ -72,7 +80,9 @@ private:
   cluster_file cluster_;
   std::unique_ptr<beacon_watcher> beacons_;
   std::unique_ptr<ssh_hosts> hosts_; ///< null where the links are processes
-  std::unique_ptr<fleet> nodes_;
+  std::unique_ptr<fleet> nodes_;     ///< null between `leave` and `join`
+  std::shared_ptr<trace_sink> trace_;
+  pulse_choice pulse_ = pulse_choice::none;
 };
 
 } // namespace drover

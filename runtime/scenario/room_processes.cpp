@@ -34,7 +34,9 @@ void adopt_orphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 std::vector<pid_t> processes_of(const std::filesystem::path& room) {
   std::vector<pid_t> found;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+  for (std::filesystem::directory_iterator at("/proc", ignored), last; at != last;
+       at.increment(ignored)) {
+    const auto& entry = *at;
     const auto name = entry.path().filename().string();
     pid_t pid = 0;
     const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), pid);

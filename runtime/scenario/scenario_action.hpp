@@ -28,6 +28,9 @@ struct evacuate {
   node_id node;
   std::set<node_id> targets; ///< empty = every other node
   policy how = policy::ticket;
+  /// SIGKILL to the controller at this event of the evacuation; absent = it lives.
+  std::optional<event_condition> killed_at;
+  std::set<node_id> killed_agents; ///< whose agents die in the same moment
 };
 
 struct migrate {
@@ -41,6 +44,12 @@ struct migrate {
 /// What Ctrl-C does.
 struct cancel {
   static constexpr const char* verb = "cancel";
+  static constexpr bool local = true;
+};
+
+/// `drover recover`, by a controller of its own; it has to find everything at rest in the end.
+struct recover {
+  static constexpr const char* verb = "recover";
   static constexpr bool local = true;
 };
 
@@ -253,9 +262,9 @@ struct clock_jump {
 };
 
 using any = std::variant<
-  evacuate, migrate, cancel, restart_controller, kill_target_qemu, kill_source_qemu, kill_agent,
-  kill_node, boot_node, slow_node, cut_link, half_open_link, slow_link, duplicate_lines, lag,
-  hang_store, lose_quorum, change_membership, cut_store, remove_lock, fail_writes, fail_marks,
+  evacuate, migrate, cancel, recover, restart_controller, kill_target_qemu, kill_source_qemu,
+  kill_agent, kill_node, boot_node, slow_node, cut_link, half_open_link, slow_link, duplicate_lines,
+  lag, hang_store, lose_quorum, change_membership, cut_store, remove_lock, fail_writes, fail_marks,
   refuse_receive, lose_acknowledgement, cut_streams, stall_streams, strangers, clock_jump>;
 
 /// The word that stands for it in a file.
@@ -271,6 +280,12 @@ inline bool is_local(const any& what) {
 /// Whether a command moves VMs.
 inline bool is_departure(const any& what) {
   return std::holds_alternative<evacuate>(what) || std::holds_alternative<migrate>(what);
+}
+
+/// Whether a controller is killed by it and leaves something.
+inline bool kills_controller(const any& what) {
+  const auto* e = std::get_if<evacuate>(&what);
+  return e != nullptr && e->killed_at.has_value();
 }
 
 } // namespace action

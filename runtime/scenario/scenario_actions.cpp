@@ -30,6 +30,22 @@ delay_range read_needed_delay(wire::object_reader& from, const std::string& key)
   return read_delay(from, key, {});
 }
 
+void read_death(wire::object_reader& from, const scenario_file& scenario, action::evacuate& what) {
+  if (!from.look("killed_at")) {
+    if (from.look("killed_agents"))
+      from.refuse("killed_agents", "die with the controller, and killed_at is missing");
+    return;
+  }
+  auto when = from.object("killed_at");
+  what.killed_at = read_event_condition(when);
+  when.refuse_unknown();
+  for (const auto& name : from.optional("killed_agents", std::vector<std::string>{})) {
+    if (!has_node(scenario, node_id{name}))
+      from.refuse("killed_agents", unknown_node(scenario, node_id{name}));
+    what.killed_agents.insert(node_id{name});
+  }
+}
+
 action::any read_evacuate(wire::object_reader& from, const scenario_file& scenario) {
   action::evacuate what;
   what.node = read_known_node(from, "evacuate", scenario);
@@ -42,6 +58,7 @@ action::any read_evacuate(wire::object_reader& from, const scenario_file& scenar
     what.targets.insert(node);
   }
   what.how = read_policy(from);
+  read_death(from, scenario, what);
   return what;
 }
 
@@ -169,6 +186,7 @@ constexpr std::array<verb_reader, std::variant_size_v<action::any>> verbs{{
   {"evacuate", read_evacuate},
   {"migrate", read_migrate},
   {"cancel", read_flag<action::cancel>},
+  {"recover", read_flag<action::recover>},
   {"restart_controller", read_flag<action::restart_controller>},
   {"kill_target_qemu", read_of_vm<action::kill_target_qemu>},
   {"kill_source_qemu", read_of_vm<action::kill_source_qemu>},
@@ -202,6 +220,26 @@ bool is_over_ssh(const action::any& what) {
          std::holds_alternative<action::half_open_link>(what);
 }
 
+/// Only a simulated world tells these.
+bool is_of_sim(const std::string& event) {
+  return event == message_carried::name || event == machine_changed::name ||
+         event == view_changed::name;
+}
+
+/// A controller that is killed is a process of its own, on a plain cluster.
+void check_death(
+  wire::object_reader& from, scenario_file& scenario, const action::any& what, const char* field) {
+  const bool kills = kills_controller(what);
+  if (!kills && !std::holds_alternative<action::recover>(what))
+    return;
+  if (scenario.link == link_kind::ssh)
+    from.refuse(field, "a controller is killed only where links are processes");
+  if (is_lagging(scenario))
+    mark_sim_only(scenario, from, field);
+  if (kills && is_of_sim(std::get<action::evacuate>(what).killed_at->event))
+    mark_sim_only(scenario, from, "killed_at");
+}
+
 void read_verb(wire::object_reader& from, scenario_file& scenario, scenario_action& action) {
   std::string known;
   const verb_reader* found = nullptr;
@@ -220,12 +258,7 @@ void read_verb(wire::object_reader& from, scenario_file& scenario, scenario_acti
   action.what = found->read(from, scenario);
   if (!is_local(action.what) && !(scenario.link == link_kind::ssh && is_over_ssh(action.what)))
     mark_sim_only(scenario, from, found->field);
-}
-
-/// Only a simulated world tells these.
-bool is_of_sim(const std::string& event) {
-  return event == message_carried::name || event == machine_changed::name ||
-         event == view_changed::name;
+  check_death(from, scenario, action.what, found->field);
 }
 
 void read_condition(wire::object_reader& from, scenario_file& scenario, scenario_action& action) {
@@ -263,6 +296,11 @@ void read_scenario_actions(wire::object_reader& root, scenario_file& scenario) {
     read_verb(from, scenario, action);
     scenario.actions.push_back(std::move(action));
   });
+  // They need a controller of the player's own, and a node has one controller.
+  if (has_mortal_controllers(scenario))
+    for (const auto& a : scenario.actions)
+      if (std::holds_alternative<action::migrate>(a.what))
+        mark_sim_only(scenario, root, "actions");
   const bool drawn = scenario.random && scenario.random->evacuations > 0;
   const bool written =
     std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const scenario_action& a) {

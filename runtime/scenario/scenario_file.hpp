@@ -138,6 +138,11 @@ scenario_file as_played(scenario_file scenario, std::optional<policy> how);
 /// The scenario with this lag at every node, for a comparison.
 scenario_file with_lag(scenario_file scenario, nanoseconds lag);
 
+/// Whether the local world's views are made to lag.
+bool is_lagging(const scenario_file& scenario);
+/// Whether a controller is killed or recovers, so that each is a process of its own.
+bool has_mortal_controllers(const scenario_file& scenario);
+
 /// How many VMs are written; none where they are drawn.
 std::uint32_t vms_of(const scenario_file& scenario);
 /// The scenario with its first VMs alone: the evacuations of the nodes that they are on, the nodes

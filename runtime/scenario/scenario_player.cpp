@@ -21,7 +21,7 @@ constexpr auto turn = 100ms;
 scenario_player::scenario_player(
   const scenario_file& scenario, observers& watching, interrupts& signals)
   : scenario_(scenario), watching_(watching), signals_(signals),
-    triggers_(std::make_shared<action_triggers>(scenario.actions)) {
+    triggers_(std::make_shared<action_triggers>(scenario.actions, luck_of_the_moment())) {
   watching_.trace()->add(triggers_);
   watching_.trace()->add(audit_);
 }
@@ -34,7 +34,7 @@ result<scenario_verdict> scenario_player::play(const std::filesystem::path& keep
   world_ = std::move(*world);
   signals_.on_signal([this](unsigned) {
     std::fputs("drover: interrupted; cancelling and cleaning up\n", stderr);
-    world_->nodes().cancel("cancelled by the operator");
+    cancel_runs("cancelled by the operator");
     triggers_->wake();
   });
   auto started = world_->start([this] { return interrupted(); });
@@ -43,20 +43,31 @@ result<scenario_verdict> scenario_player::play(const std::filesystem::path& keep
     return tl::unexpected(started.error());
   }
   const auto before = world_->snapshot();
+  // A controller that may be killed is a process of its own, and a node has one controller.
+  if (has_mortal_controllers(scenario_))
+    world_->leave();
   triggers_->begin(monotonic_now());
   while (monotonic_now() < until && !interrupted() &&
          !(triggers_->never_due().empty() && runs_have_ended())) {
-    if (const auto due = triggers_->next(std::min(until, monotonic_now() + turn)))
+    auto due = triggers_->next(std::min(until, monotonic_now() + turn));
+    const bool all_over = !due && !runs_.empty() && runs_have_ended();
+    if (all_over)
+      due = triggers_->next(monotonic_now() + turn);
+    if (due)
       act(*due);
-    // What waits for an event of a run that has ended waits in vain.
-    if (!runs_.empty() && runs_have_ended() && !triggers_->next(monotonic_now() + turn))
-      break;
+    else if (all_over)
+      break; // What waits for an event of a run that has ended waits in vain.
   }
   if (monotonic_now() >= until) {
     complain("the deadline of " + std::to_string(scenario_.deadline_s) + " s has passed");
-    world_->nodes().cancel("the scenario's deadline has passed");
+    cancel_runs("the scenario's deadline has passed");
   }
   wait_for_runs(monotonic_now() + 60s);
+  if (has_mortal_controllers(scenario_))
+    if (auto joined = world_->join(); !joined) {
+      signals_.on_signal({});
+      return tl::unexpected(joined.error());
+    }
   auto verdict = conclude(before);
   signals_.on_signal({});
   for (auto& left : world_->close())
@@ -69,6 +80,11 @@ void scenario_player::act(std::size_t index) {
 }
 
 void scenario_player::carry_out(const action::evacuate& a) {
+  if (has_mortal_controllers(scenario_)) {
+    watching_.trace()->take({wall_now(), scenario_acted{a.verb, a.node.value}});
+    runs_.push_back(std::async(std::launch::async, [this, a] { return evacuate_apart(a); }));
+    return;
+  }
   depart({a.node, {a.targets.begin(), a.targets.end()}, a.how, std::nullopt}, a.node);
 }
 
@@ -102,7 +118,60 @@ void scenario_player::carry_out(const action::kill_agent& a) {
 
 void scenario_player::carry_out(const action::cancel&) {
   watching_.trace()->take({wall_now(), scenario_acted{"cancel", ""}});
-  world_->nodes().cancel("cancelled by the scenario");
+  cancel_runs("cancelled by the scenario");
+}
+
+void scenario_player::cancel_runs(const std::string& reason) {
+  if (!has_mortal_controllers(scenario_))
+    return world_->nodes().cancel(reason);
+  const std::lock_guard guard{apart_mutex_};
+  for (const auto& one : apart_)
+    one->interrupt();
+}
+
+void scenario_player::carry_out(const action::recover& a) {
+  watching_.trace()->take({wall_now(), scenario_acted{a.verb, {}}});
+  runs_.push_back(std::async(std::launch::async, [this] { return recover_apart(); }));
+}
+
+std::optional<ended_controller> scenario_player::run_apart(std::vector<std::string> words) {
+  std::shared_ptr<controller_process> apart;
+  {
+    const std::lock_guard guard{apart_mutex_};
+    apart = std::make_shared<controller_process>(
+      world_->log("controller." + std::to_string(apart_.size() + 1)));
+    apart_.push_back(apart);
+  }
+  auto ended = apart->run(world_->command(std::move(words)));
+  if (ended)
+    return std::move(*ended);
+  complain(to_string(ended.error()));
+  return std::nullopt;
+}
+
+std::optional<run_result> scenario_player::evacuate_apart(const action::evacuate& a) {
+  const auto ended = run_apart(command_words(a));
+  if (!ended)
+    return std::nullopt;
+  if (ended->was_killed) {
+    watching_.trace()->take({wall_now(), scenario_acted{"controller_killed", a.node.value}});
+    return std::nullopt;
+  }
+  if (a.killed_at)
+    complain("the evacuation of " + a.node.value + " ended before its controller was killed");
+  auto told = result_told(*ended);
+  if (!told.message.empty())
+    complain("the evacuation of " + a.node.value + ": " + told.message);
+  return told;
+}
+
+std::optional<run_result> scenario_player::recover_apart() {
+  const auto ended = run_apart({"recover"});
+  if (ended && ended->exit_code != 0)
+    complain(
+      "drover recover ended with " + std::to_string(ended->exit_code) + ": " + ended->output);
+  watching_.trace()->take({wall_now(), scenario_acted{"recovered", {}}});
+  return std::nullopt;
 }
 
 void scenario_player::carry_out(const action::cut_link& a) {
@@ -143,8 +212,8 @@ void scenario_player::depart(const departure& what, const std::optional<node_id>
     {wall_now(),
      scenario_acted{
        cordon ? "evacuate" : "migrate", cordon ? cordon->value : to_string(*what.only)}});
-  runs_.push_back(
-    std::async(std::launch::async, [this, what, cordon] { return move(what, cordon); }));
+  runs_.push_back(std::async(
+    std::launch::async, [this, what, cordon] { return std::optional{move(what, cordon)}; }));
 }
 
 run_result scenario_player::move(const departure& what, const std::optional<node_id>& cordon) {
@@ -174,7 +243,8 @@ void scenario_player::wait_for_runs(mono_time until) {
     const auto left = std::max(until - monotonic_now(), nanoseconds{0});
     if (r.wait_for(left) != std::future_status::ready)
       complain("a run did not end although it was cancelled");
-    ended_.push_back(r.get());
+    if (auto ended = r.get())
+      ended_.push_back(std::move(*ended));
   }
 }
 

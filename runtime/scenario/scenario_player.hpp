@@ -7,6 +7,7 @@
 #include "runtime/program/planning.hpp"
 #include "runtime/scenario/action_triggers.hpp"
 #include "runtime/scenario/local_world.hpp"
+#include "runtime/scenario/mortal_controller.hpp"
 #include "runtime/scenario/scenario_judge.hpp"
 #include "runtime/scenario/verdict_text.hpp"
 
@@ -37,6 +38,7 @@ private:
   void carry_out(const action::kill_source_qemu& a);
   void carry_out(const action::kill_agent& a);
   void carry_out(const action::cancel& a);
+  void carry_out(const action::recover& a);
   void carry_out(const action::cut_link& a);
   void carry_out(const action::half_open_link& a);
   void carry_out(const action::strangers& a);
@@ -50,6 +52,11 @@ private:
     const char* verb, const node_id& node, milliseconds span,
     result<done> (ssh_hosts::*how)(const node_id&));
   void depart(const departure& what, const std::optional<node_id>& cordon);
+  /// Controllers that are processes: one after the other, nullopt where it was killed.
+  std::optional<run_result> evacuate_apart(const action::evacuate& a);
+  std::optional<run_result> recover_apart();
+  std::optional<ended_controller> run_apart(std::vector<std::string> words);
+  void cancel_runs(const std::string& reason);
   run_result move(const departure& what, const std::optional<node_id>& cordon);
   void wait_for_runs(mono_time until);
   bool runs_have_ended();
@@ -64,7 +71,9 @@ private:
   std::shared_ptr<action_triggers> triggers_;
   std::shared_ptr<pause_audit> audit_ = std::make_shared<pause_audit>();
   std::unique_ptr<local_world> world_;
-  std::vector<std::future<run_result>> runs_;
+  std::vector<std::future<std::optional<run_result>>> runs_;
+  std::mutex apart_mutex_;
+  std::vector<std::shared_ptr<controller_process>> apart_; ///< in the order of their beginning
   std::vector<run_result> ended_;
   std::vector<std::future<void>> heals_; ///< links that are broken for a while
   std::mutex mishaps_mutex_;

@@ -17,6 +17,8 @@ const policy* policy_of(const action::any& what) {
   return nullptr;
 }
 
+} // namespace
+
 /// A lag needs a store that can have one.
 bool is_lagging(const scenario_file& scenario) {
   const auto lags = [](const delay_range& lag) { return lag != delay_range{}; };
@@ -26,7 +28,11 @@ bool is_lagging(const scenario_file& scenario) {
          });
 }
 
-} // namespace
+bool has_mortal_controllers(const scenario_file& scenario) {
+  return std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const auto& a) {
+    return action::kills_controller(a.what) || std::holds_alternative<action::recover>(a.what);
+  });
+}
 
 std::uint64_t scenario_vms::dirty_bytes_per_s() const {
   return std::uint64_t{settings.hz} * settings.pages_per_beat * page_bytes;

@@ -33,6 +33,7 @@ private:
   void on(const action::evacuate&) {}
   void on(const action::migrate&) {}
   void on(const action::cancel&) {}
+  void on(const action::recover&) {}
   void on(const action::restart_controller& a);
   void on(const action::kill_target_qemu& a);
   void on(const action::kill_source_qemu& a);

@@ -93,6 +93,8 @@ void invariants::check_copies(const machine_changed& e, const std::vector<sim_co
   if (running > 1)
     say(violation_kind::safety, 1, e.vm, "both copies run: " + places(copies));
   const auto& before = vms_.at(e.vm);
+  if (e.state == "running" && before.paused)
+    say(violation_kind::safety, 2, e.vm, "runs on " + e.node.value + ", and was paused before");
   if (e.state == "running") {
     const auto was = before.memory.find(e.node);
     if (was != before.memory.end() && was->second < before.newest)

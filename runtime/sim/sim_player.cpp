@@ -46,8 +46,11 @@ sim_world_settings settings_of(const scenario_file& scenario, const sim_play_set
   s.machines.bandwidth_bytes_per_s = std::uint64_t{scenario.stream_bandwidth_mb} * 1'000'000;
   const bool waits_for_details =
     std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const auto& a) {
-      return a.when &&
-             (a.when->event == message_carried::name || a.when->event == view_changed::name);
+      const auto of_details = [](const std::optional<event_condition>& when) {
+        return when && (when->event == message_carried::name || when->event == view_changed::name);
+      };
+      const auto* e = std::get_if<action::evacuate>(&a.what);
+      return of_details(a.when) || (e != nullptr && of_details(e->killed_at));
     });
   s.detail = waits_for_details ? sim_detail::everything : play.detail;
   for (const auto& [node, of] : scenario.nodes) {
@@ -64,13 +67,23 @@ sim_world_settings settings_of(const scenario_file& scenario, const sim_play_set
 /// Watches the trace for the events that actions wait for.
 class event_triggers final : public trace_sink {
 public:
-  event_triggers(const std::vector<scenario_action>& actions, std::function<void(std::size_t)> due)
-    : due_(std::move(due)) {
+  event_triggers(
+    const std::vector<scenario_action>& actions, luck chance, std::function<void(std::size_t)> due)
+    : chance_(chance), due_(std::move(due)) {
     for (std::size_t i = 0; i < actions.size(); ++i)
       if (actions[i].when)
-        waiting_.emplace_back(i, event_counter{*actions[i].when});
+        waiting_.emplace_back(i, event_counter{drawn(*actions[i].when, chance_)});
+  }
+  /// Counted from now on; told once.
+  void watch_for(const event_condition& condition, std::function<void()> come) {
+    death_.emplace(event_counter{drawn(condition, chance_)}, std::move(come));
   }
   void take(const trace_event& event) override {
+    if (death_ && death_->first.take(event)) {
+      const auto come = std::move(death_->second);
+      death_.reset();
+      come();
+    }
     for (auto& [index, counter] : waiting_)
       if (counter.take(event)) {
         ++fired_;
@@ -78,9 +91,12 @@ public:
       }
   }
   std::size_t left() const { return waiting_.size() - fired_; }
+  bool awaits_death() const { return death_.has_value(); }
 
 private:
+  luck chance_;
   std::function<void(std::size_t)> due_;
+  std::optional<std::pair<event_counter, std::function<void()>>> death_;
   std::vector<std::pair<std::size_t, event_counter>> waiting_;
   std::size_t fired_ = 0;
 };
@@ -95,7 +111,8 @@ public:
       faults_(world_, *watch_), audit_(std::make_shared<pause_audit>()),
       truth_(std::make_shared<pause_truth>(world_.queue(), world_.clocks(), audit_)),
       triggers_(std::make_shared<event_triggers>(
-        scenario.actions, [this](std::size_t index) { arm(index); })) {
+        scenario.actions, luck{play.seed}.fork("moments"),
+        [this](std::size_t index) { arm(index); })) {
     if (play.trace)
       fan_->add(play.trace);
     fan_->add(watch_);
@@ -163,8 +180,20 @@ private:
   }
 
   void act(const action::any& what) {
-    if (const auto* e = std::get_if<action::evacuate>(&what))
-      return depart({e->node, {e->targets.begin(), e->targets.end()}, e->how, {}}, e->node);
+    if (const auto* e = std::get_if<action::evacuate>(&what)) {
+      depart({e->node, {e->targets.begin(), e->targets.end()}, e->how, {}}, e->node);
+      if (e->killed_at)
+        triggers_->watch_for(*e->killed_at, [this, agents = e->killed_agents] {
+          ++armed_;
+          world_.queue().after(nanoseconds{0}, [this, agents] {
+            --armed_;
+            kill_controller(agents);
+          });
+        });
+      return;
+    }
+    if (std::holds_alternative<action::recover>(what))
+      return recover();
     if (const auto* m = std::get_if<action::migrate>(&what)) {
       const auto source = world_.store().owner(m->vm);
       if (!source)
@@ -181,6 +210,33 @@ private:
       runs_ = 0;
     }
     faults_.carry_out(what);
+  }
+
+  /// The runs of a controller that is killed end with it.
+  void kill_controller(const std::set<node_id>& agents) {
+    ++controller_;
+    runs_ = 0;
+    watch_->controller_restarted();
+    world_.kill_controller();
+    for (const auto& node : agents)
+      world_.host(node).kill_agents();
+    world_.note(scenario_acted{"controller_killed", {}});
+  }
+
+  void recover() {
+    if (!world_.has_controller())
+      world_.start_controller();
+    ++runs_;
+    world_.note(scenario_acted{"recover", {}});
+    world_.tell(recover_all{{}, [this, mine = controller_](const recovery_report& r) {
+                              if (mine != controller_)
+                                return;
+                              --runs_;
+                              if (const auto code = exit_code(r); code != 0)
+                                mishaps_.push_back(
+                                  "a recovery ended with the exit code " + std::to_string(code));
+                              world_.note(scenario_acted{"recovered", {}});
+                            }});
   }
 
   void depart(departure what, const std::optional<node_id>& cordon) {
@@ -278,6 +334,8 @@ private:
     if (triggers_->left() > 0 && !ended_.empty() && !scenario_.is_drawn)
       out.played.mishaps.push_back(
         std::to_string(triggers_->left()) + " actions waited for events that never came");
+    if (triggers_->awaits_death())
+      out.played.mishaps.emplace_back("an evacuation ended before its controller was killed");
     out.violations = watch_->found();
     out.needs_operator = needs_operator_;
     out.lost_to_faults = watch_->lost_to_faults().size();
@@ -300,6 +358,8 @@ private:
 
   /// Invariant 6: under `ticket` no pause holds a store operation.
   void check_ticket_pauses() {
+    if (has_mortal_controllers(scenario_))
+      return;
     std::set<vm_id> by_ticket;
     for (const auto& r : ended_)
       for (const auto& m : r.migrations)

@@ -135,6 +135,21 @@ TEST_CASE("the source's agent may die in the middle", "[system]") {
   CHECK(p.result.at("beats").at("doubled") == 0);
 }
 
+TEST_CASE("drover may be killed at any event, and a recovery leaves nothing over", "[system]") {
+  const auto result = play("kill_controller").result;
+  CHECK(result.at("moved").get<int>() > 0);
+}
+
+TEST_CASE("the same in the simulated world, over many seeds", "[system]") {
+  const auto ended = run_program(
+    {program_path, "run", scenarios + "kill_controller.json", "--world", "sim", "--seeds", "200",
+     "--jobs", "2"},
+    240s);
+  INFO(ended.out << ended.err);
+  CHECK_FALSE(ended.timed_out);
+  CHECK(ended.exit_code == 0);
+}
+
 TEST_CASE("a set that does not fit is refused as a whole and untouched", "[system]") {
   const auto p = play("no_room");
   CHECK(p.exit_code == 3);

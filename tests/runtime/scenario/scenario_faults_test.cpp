@@ -85,7 +85,7 @@ const std::vector<fault> common_faults{
   {"/actions/0/cancel", "true",
    "/actions/0/cancel: an action does one thing, and this one does evacuate already"},
   {"/actions/0/evacuate", "null",
-   "/actions/0: an action needs one of evacuate, migrate, cancel, restart_controller, "
+   "/actions/0: an action needs one of evacuate, migrate, cancel, recover, restart_controller, "
    "kill_target_qemu, kill_source_qemu, kill_agent, kill_node, boot_node, slow_node, cut_link, "
    "half_open_link, slow_link, duplicate_lines, lag, hang_store_ms, lose_quorum, "
    "change_membership, cut_store, remove_lock, fail_writes, fail_marks, refuse_receive, "
@@ -129,7 +129,7 @@ const std::vector<fault> common_faults{
    "/expects: unknown field; known here: actions, cluster, compare_vms, deadline_s, expect, "
    "random, repeat_until_settled, seeds_max, vms, why, worlds"},
   {"/actions/2/when/event", "\"phase\"",
-   "/actions/2/when/event: no such event; there are actors_sampled, barrier_passed, "},
+   "/actions/2/when/event: no such event; there are any, actors_sampled, barrier_passed, "},
 };
 
 const std::vector<fault> sim_faults{
@@ -255,9 +255,27 @@ const std::vector<fault> sim_faults{
    "/expect/policies/check/exit_code: expected 0 to 6, found 9"},
 };
 
+const std::vector<fault> mortal_faults{
+  {"/actions/0/killed_at/to", "\"stream\"",
+   "/actions/0/killed_at/to: expected one of waiting, beginning, receiving, "},
+  {"/actions/0/killed_at", "null",
+   "/actions/0/killed_agents: die with the controller, and killed_at is missing"},
+  {"/actions/0/killed_agents", "[\"n9\"]",
+   "/actions/0/killed_agents: there is no node n9 in this scenario; nodes: n1, n2"},
+  {"/actions/1/recover", "false", "/actions/1/recover: expected true"},
+  {"/actions/2/killed_at/to", "\"streaming\"",
+   "/actions/2/killed_at/to: unknown field; known here: count, event"},
+  {"/actions/2/killed_at/count/most", "null", "/actions/2/killed_at/count/most: is missing"},
+  {"/actions/2/killed_at/count/most", "2",
+   "/actions/2/killed_at/count/most: is less than the least, 3"},
+  {"/cluster/link", "\"ssh\"",
+   "/actions/0/evacuate: a controller is killed only where links are processes"},
+};
+
 } // namespace
 
 TEST_CASE("every fault of a scenario is told with file, path and what would be right") {
+  check_faults(mortal, mortal_faults);
   check_faults(whole, common_faults);
 }
 
@@ -287,7 +305,7 @@ TEST_CASE("a scenario that cannot be played with fewer VMs is told why") {
 
 TEST_CASE("a drawn cluster has the nodes and VMs that every seed draws, and no others") {
   check_faults(
-    drawn,
+    drawn_whole,
     {{"/actions", "[{\"evacuate\": \"n4\"}]",
       "/actions/0/evacuate: there is no node n4 in this scenario; nodes: n1 to n3 are always "
       "drawn"},

@@ -28,6 +28,42 @@ scenario_file good(const std::string& text) {
 
 } // namespace
 
+TEST_CASE("a controller that is killed is read, for both worlds") {
+  const auto s = good(mortal);
+  CHECK(s.worlds == std::set{world_kind::local, world_kind::sim});
+  CHECK(has_mortal_controllers(s));
+  CHECK_FALSE(has_mortal_controllers(good(whole)));
+  const auto& first = action_at<action::evacuate>(s, 0);
+  REQUIRE(first.killed_at);
+  CHECK(first.killed_at->event == "phase_changed");
+  CHECK(first.killed_at->count == 2);
+  CHECK(first.killed_agents == std::set{node_id{"n1"}, node_id{"n2"}});
+  CHECK(std::holds_alternative<action::recover>(s.actions.at(1).what));
+  const auto& drawn_one = action_at<action::evacuate>(s, 2);
+  luck chance{7};
+  std::set<std::uint32_t> counts;
+  for (int i = 0; i < 200; ++i)
+    counts.insert(drawn(*drawn_one.killed_at, chance).count);
+  CHECK(counts == std::set<std::uint32_t>{3, 4, 5, 6, 7, 8, 9});
+  CHECK(fits(*drawn_one.killed_at, {wall_time{}, scenario_acted{"cancel", ""}}));
+}
+
+TEST_CASE("what a controller is told to die at reads as it was written") {
+  const auto s = good(mortal);
+  for (const std::size_t at : {0U, 2U}) {
+    const auto& one = *action_at<action::evacuate>(s, at).killed_at;
+    const auto document = wire::parse_json(to_json(one).dump());
+    REQUIRE(document);
+    wire::object_reader from(*document, "");
+    const auto again = read_event_condition(from);
+    REQUIRE(from.finish());
+    CHECK(again.event == one.event);
+    CHECK(again.fields == one.fields);
+    CHECK(again.count == one.count);
+    CHECK(again.count_most == one.count_most);
+  }
+}
+
 TEST_CASE("a simulated cluster is read with store, links and streams") {
   const auto s = good(stormy);
   CHECK(s.repeat_until_settled);
@@ -102,7 +138,7 @@ TEST_CASE("what a seed draws is read, and a drawn cluster needs nothing written"
   CHECK(s.random->policies == std::vector{policy::ticket, policy::claim});
   CHECK(s.random->clocks);
   CHECK_FALSE(s.random->nodes.has_value());
-  const auto d = good(drawn);
+  const auto d = good(drawn_whole);
   CHECK(d.nodes.empty());
   CHECK(d.vms.empty());
   CHECK_FALSE(d.random->clocks);
@@ -160,9 +196,9 @@ TEST_CASE("a comparison's lag is every node's") {
 TEST_CASE("what only the simulated world can do is refused elsewhere, with the field") {
   CHECK(objection_to(good(whole), world_kind::local).empty());
   CHECK(objection_to(good(whole), world_kind::sim).empty());
-  CHECK(objection_to(good(drawn), world_kind::sim).empty());
+  CHECK(objection_to(good(drawn_whole), world_kind::sim).empty());
   CHECK(
-    objection_to(good(drawn), world_kind::local) ==
+    objection_to(good(drawn_whole), world_kind::local) ==
     "scenarios/x.json: /random: only the simulated world can do this");
   auto text = whole;
   text.replace(text.find("\"kill_agent\": \"n1\""), 18, "\"kill_node\": \"n1\"");

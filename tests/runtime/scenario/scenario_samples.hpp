@@ -91,7 +91,7 @@ inline const std::string stormy = R"({
 })";
 
 /// What is drawn from the seed, shape and all.
-inline const std::string drawn = R"({
+inline const std::string drawn_whole = R"({
   "why": "Shows that a seed may draw the whole cluster.",
   "cluster": {},
   "random": {"faults": "all", "evacuations": 1, "nodes": {"least": 3, "most": 10},
@@ -109,6 +109,20 @@ inline const std::string growing = R"({
           {"first": 120, "count": 4, "node": "n3"}],
   "actions": [{"evacuate": "n1", "to": ["n4"]}, {"evacuate": "n3", "to": ["n5"]}],
   "expect": {"exit_code": 0, "moved": 10, "vms_on": {"n5": 4}}
+})";
+
+/// A controller that is killed, and what comes after it.
+inline const std::string mortal = R"({
+  "why": "Shows that a controller may be killed at an event, and agents with it.",
+  "cluster": {"nodes": {"n1": {"memory": "1G"}, "n2": {"memory": "1G"}}},
+  "vms": [{"count": 2, "node": "n1"}],
+  "actions": [
+    {"evacuate": "n1", "killed_at": {"event": "phase_changed", "to": "streaming", "count": 2},
+     "killed_agents": ["n1", "n2"]},
+    {"when": {"event": "scenario_acted", "action": "controller_killed"}, "recover": true},
+    {"when": {"event": "scenario_acted", "action": "recovered"}, "evacuate": "n1",
+     "killed_at": {"event": "any", "count": {"least": 3, "most": 9}}}
+  ]
 })";
 
 inline result<scenario_file> parse(const std::string& text) {
