@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# drover beside a bare driver on the same guests, turn and turn about: medians and ratios. Judges
+# drover beside others on the same guests, turn and turn about: medians and ratios. Judges
 # nothing; tests/bench/README.md says how to read the table. All words go to the comparison:
 #
 #   tests/bench.sh                                  about 10 minutes on two cores
 #   tests/bench.sh --vms 100 --streams 2 --rounds 3
 #   tests/bench.sh --json new.json --compare old.json
+#   tests/bench.sh --full                           the whole grid: about 40 minutes
 set -euo pipefail
 # shellcheck source=tests/support/build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support/build.sh"
@@ -12,7 +13,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/support/build.sh"
 deadline_s=5400
 build_dir=${BUILD_DIR:-$repository/build}
 trap 'stop_running; exit 130' INT TERM
-ensure_packages "${packages_build[@]}" "${packages_run[@]}"
+ensure_packages "${packages_build[@]}" "${packages_run[@]}" openssh-server openssh-client
 configure "$build_dir"
 build "$build_dir" drover_bench
 bounded 5000 "$build_dir/tests/bench/drover_bench" "$@"

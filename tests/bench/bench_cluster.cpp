@@ -20,43 +20,68 @@ constexpr int first_vm = 1000;
 
 } // namespace
 
-bench_cluster::bench_cluster(const bench_guests& guests) {
+bench_cluster::bench_cluster(bench_guests guests, bench_link link) : guests_(std::move(guests)) {
   prctl(PR_SET_CHILD_SUBREAPER, 1); // QEMUs outlive their agents and are reaped here.
-  nlohmann::json nodes;
-  for (const std::string node : {"n1", "n2"}) {
-    std::filesystem::create_directories(directory_.path() / node);
-    std::filesystem::create_directories(directory_.path() / "store/nodes" / node / "qemu-server");
-    nodes[node] = {{"run_dir", node}, {"memory", "16G"}};
-  }
-  std::ofstream{directory_.path() / "bench.json"} << nlohmann::json{
-    {"name", "bench"}, {"store", {{"path", "store"}}}, {"nodes", nodes}, {"stream", "plain"}};
+  if (link == bench_link::ssh)
+    sshd_.emplace();
+  std::vector<std::string> nodes;
   std::vector<std::string> start{"vm", "start"};
-  for (int i = 0; i < guests.count; ++i) {
-    const auto number = std::to_string(first_vm + i);
-    beacon_vm beacon;
-    beacon.name = "beacon-" + number;
-    beacon.settings.hz = 1;
-    beacon.settings.memory_kib = guests.memory_kib;
-    std::ofstream{directory_.path() / "store/nodes/n1/qemu-server" / (number + ".conf")}
-      << beacon_config(beacon).value();
-    start.push_back(number);
+  int vm = first_vm;
+  for (const int count : guests_.on_nodes) {
+    const auto& node = nodes.emplace_back("n" + std::to_string(nodes.size() + 1));
+    const auto configs = directory_.path() / "store/nodes" / node / "qemu-server";
+    std::filesystem::create_directories(configs);
+    std::filesystem::create_directories(directory_.path() / node);
+    for (int i = 0; i < count; ++i, ++vm) {
+      const auto number = std::to_string(vm);
+      beacon_vm beacon;
+      beacon.name = "beacon-" + number;
+      beacon.settings.hz = 1;
+      beacon.settings.memory_kib = guests_.memory_kib;
+      std::ofstream{configs / (number + ".conf")} << beacon_config(beacon).value();
+      start.push_back(number);
+    }
   }
-  const auto started = testing::run_program(drover(start), 300s);
+  write_cluster_file(nodes);
+  const auto started = testing::run_program(drover(start), 600s);
   if (started.exit_code != 0)
     throw std::runtime_error("the VMs do not start: " + started.err);
 }
 
+void bench_cluster::write_cluster_file(const std::vector<std::string>& nodes) const {
+  nlohmann::json cluster{{"name", "bench"}, {"store", {{"path", "store"}}}, {"stream", "plain"}};
+  for (const auto& node : nodes)
+    cluster["nodes"][node] = {{"run_dir", node}, {"memory", "64G"}};
+  if (sshd_) {
+    cluster["link"] = "ssh";
+    cluster["ssh"] = {
+      {"user", testing::test_sshd::user()},
+      {"identity_file", sshd_->identity()},
+      {"known_hosts", sshd_->known_hosts()},
+      {"agent", DROVER_AGENT_PROGRAM}};
+    for (const auto& node : nodes) {
+      cluster["nodes"][node]["host"] = "127.0.0.1";
+      cluster["nodes"][node]["port"] = sshd_->port();
+    }
+  }
+  std::ofstream{directory_.path() / "bench.json"} << cluster;
+}
+
 bench_cluster::~bench_cluster() {
+  const auto reap = [] {
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  };
   for (int round = 0; round < 500; ++round) {
-    const auto left = testing::processes_with(directory_.path().string());
+    const auto left = testing::processes_with(mark());
     if (left.empty())
       break;
     for (const auto pid : left)
       kill(pid, SIGKILL);
     std::this_thread::sleep_for(10ms);
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
+    reap();
   }
+  reap();
 }
 
 std::vector<std::string> bench_cluster::drover(std::vector<std::string> words) const {
@@ -70,6 +95,10 @@ std::vector<std::string> bench_cluster::drover(std::vector<std::string> words) c
 
 std::string bench_cluster::run_dir(const std::string& node) const {
   return std::filesystem::canonical(directory_.path() / node).string();
+}
+
+std::vector<pid_t> bench_cluster::servers() const {
+  return sshd_ ? std::vector<pid_t>{sshd_->pid()} : std::vector<pid_t>{};
 }
 
 } // namespace drover::bench

@@ -1,0 +1,155 @@
+#include "tests/bench/resource_use.hpp"
+
+#include "tests/support/run_program.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <sys/resource.h>
+
+namespace drover::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_pause = 10ms;
+/// Reading a process' memory costs more than reading its clock.
+constexpr unsigned looks_per_peak = 5;
+constexpr std::string_view agent_name = "drover-agent";
+constexpr std::string_view qemu_name = "qemu-system";
+
+std::string text_of(pid_t pid, const std::string& file) {
+  // Not by iterators, which throw when a process ends while its file in /proc is read.
+  std::ostringstream text;
+  text << std::ifstream{"/proc/" + std::to_string(pid) + "/" + file}.rdbuf();
+  return text.str();
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::vector<pid_t> found;
+  std::error_code ignored;
+  const std::filesystem::path threads = "/proc/" + std::to_string(pid) + "/task";
+  // A child stands with the thread that has started it.
+  for (const auto& thread : std::filesystem::directory_iterator{threads, ignored}) {
+    std::istringstream words{
+      text_of(pid, "task/" + thread.path().filename().string() + "/children")};
+    for (pid_t child = 0; words >> child;)
+      found.push_back(child);
+  }
+  return found;
+}
+
+std::uint64_t peak_bytes_of(pid_t pid) {
+  const auto status = text_of(pid, "status");
+  const std::string field = "VmHWM:";
+  const auto at = status.find(field);
+  return at == std::string::npos
+           ? 0
+           : std::strtoull(status.c_str() + at + field.size(), nullptr, 10) * 1024;
+}
+
+} // namespace
+
+double processor_seconds(pid_t pid) {
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
+    return 0;
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
+}
+
+double processor_seconds_of_ended_children() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+resource_use::resource_use(pid_t controller, std::vector<pid_t> servers, std::size_t agents)
+  : controller_(controller), servers_(std::move(servers)), agents_wanted_(agents) {
+  for (const auto server : servers_)
+    seen_[server].before_s = processor_seconds(server);
+  seen_[controller_] = {};
+  looker_ = std::jthread{[this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      look();
+      std::this_thread::sleep_for(look_pause);
+    }
+  }};
+}
+
+void resource_use::look() {
+  const auto agents = static_cast<std::size_t>(
+    std::count_if(seen_.begin(), seen_.end(), [](const auto& one) { return one.second.is_agent; }));
+  if (agents < agents_wanted_) {
+    find_below(controller_);
+    for (const auto server : servers_)
+      find_below(server);
+  }
+  const bool with_peaks = looks_++ % looks_per_peak == 0;
+  for (auto& [pid, its] : seen_) {
+    // What is gone reads as nothing.
+    its.seconds = std::max(its.seconds, processor_seconds(pid) - its.before_s);
+    if (with_peaks)
+      its.peak_bytes = std::max(its.peak_bytes, peak_bytes_of(pid));
+  }
+}
+
+void resource_use::find_below(pid_t pid) {
+  for (const auto child : children_of(pid)) {
+    const auto name = text_of(child, "comm");
+    if (name.starts_with(qemu_name))
+      continue;
+    auto& its = seen_[child];
+    // sshd's child bears another name until it has become the agent.
+    if (its.is_agent)
+      continue;
+    its.is_agent = name.starts_with(agent_name);
+    find_below(child);
+  }
+}
+
+used_resources resource_use::end() {
+  looker_.request_stop();
+  looker_.join();
+  used_resources all;
+  for (const auto& [pid, its] : seen_)
+    if (pid == controller_) {
+      all.controller_s = std::max(its.seconds, processor_seconds(pid));
+      all.controller_bytes = its.peak_bytes;
+    } else {
+      all.agents_s += its.seconds;
+      if (its.is_agent)
+        all.agent_bytes = std::max(all.agent_bytes, its.peak_bytes);
+    }
+  return all;
+}
+
+qemu_use::qemu_use(std::string mark) : mark_(std::move(mark)) {
+  for (const auto pid : testing::processes_with(mark_))
+    if (text_of(pid, "comm").starts_with(qemu_name))
+      before_[pid] = processor_seconds(pid);
+}
+
+double qemu_use::end_s() const {
+  auto all = before_;
+  for (const auto pid : testing::processes_with(mark_))
+    if (text_of(pid, "comm").starts_with(qemu_name))
+      all.emplace(pid, 0);
+  double seconds = 0;
+  for (const auto& [pid, before] : all) {
+    const auto found = before_.find(pid);
+    const double now = processor_seconds(pid);
+    seconds += std::max(0.0, now - (found == before_.end() ? 0 : before));
+  }
+  return seconds;
+}
+
+} // namespace drover::bench
