@@ -154,10 +154,10 @@ std::vector<pid_t> processes_with(const std::string& text) {
   return found;
 }
 
-temporary_directory::temporary_directory() {
-  std::string name = "/tmp/dt-XXXXXX";
+temporary_directory::temporary_directory(const std::string& parent) {
+  auto name = parent + "/dt-XXXXXX";
   if (mkdtemp(name.data()) == nullptr)
-    throw std::runtime_error{"no directory in /tmp"};
+    throw std::runtime_error{"no directory in " + parent};
   path_ = name;
 }
 

@@ -53,10 +53,10 @@ finished_program run_program(
 /// Pids whose command line holds `text`.
 std::vector<pid_t> processes_with(const std::string& text);
 
-/// A directory of its own under /tmp, removed at the end; short, because socket paths are.
+/// A directory of its own under `parent`, removed at the end; short, because socket paths are.
 class temporary_directory {
 public:
-  temporary_directory();
+  explicit temporary_directory(const std::string& parent = "/tmp");
   ~temporary_directory();
   temporary_directory(const temporary_directory&) = delete;
   temporary_directory& operator=(const temporary_directory&) = delete;
