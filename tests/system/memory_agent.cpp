@@ -4,10 +4,27 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 
-/// Called as the real one: `--NAME VALUE` and words without a value.
+namespace {
+
+std::map<drover::vm_id, std::string> configs_in(const std::filesystem::path& folder) {
+  std::map<drover::vm_id, std::string> all;
+  for (const auto& entry : std::filesystem::directory_iterator{folder}) {
+    std::ifstream file{entry.path()};
+    const auto number = static_cast<std::uint32_t>(std::stoul(entry.path().stem()));
+    all[drover::vm_id{number}].assign(std::istreambuf_iterator<char>{file}, {});
+  }
+  return all;
+}
+
+} // namespace
+
+/// Called as the real one: `--NAME VALUE` and words without a value. Where its run directory holds
+/// a file "all-run", every VM of the node runs already.
 int main(int argc, char** argv) {
   std::map<std::string, std::string> flags;
   for (int i = 1; i + 1 < argc; ++i)
@@ -20,8 +37,12 @@ int main(int argc, char** argv) {
   s.store.kind = store.substr(0, store.find(':'));
   s.store.directory = store.substr(store.find(':') + 1);
   s.store.node = s.qemu.node;
-  s.make_hypervisor = [](asio::io_context& loop) {
-    return std::make_unique<drover::testing::memory_hypervisor>(loop);
+  s.make_hypervisor = [&s](asio::io_context& loop) {
+    auto machines = std::make_unique<drover::testing::memory_hypervisor>(loop);
+    if (std::filesystem::exists(s.qemu.run_dir / "all-run"))
+      machines->run_already(
+        configs_in(s.store.directory / "nodes" / s.qemu.node.value / "qemu-server"));
+    return machines;
   };
   std::filesystem::create_directories(s.qemu.run_dir);
   const auto served = drover::run_agent_loop(s);

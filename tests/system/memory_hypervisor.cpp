@@ -17,6 +17,11 @@ void memory_hypervisor::later(callback<T> answer, result<T> value) {
   asio::post(loop_, [answer = std::move(answer), value = std::move(value)] { answer(value); });
 }
 
+void memory_hypervisor::run_already(const std::map<vm_id, std::string>& configs) {
+  for (const auto& [vm, config] : configs)
+    machines_[vm].config = config;
+}
+
 void memory_hypervisor::attach(callback<std::vector<machine_status>> answer) {
   later<std::vector<machine_status>>(std::move(answer), list());
 }

@@ -17,6 +17,9 @@ class memory_hypervisor final : public hypervisor {
 public:
   explicit memory_hypervisor(asio::io_context& loop) : loop_(loop) {}
 
+  /// As if each had been started with its config before the agent was.
+  void run_already(const std::map<vm_id, std::string>& configs);
+
   void listen(hypervisor_events* events) override { events_ = events; }
   void attach(callback<std::vector<machine_status>> answer) override;
   std::string version() const override { return "memory"; }
