@@ -5,15 +5,17 @@
 #   tests/bench.sh                                  about 10 minutes on two cores
 #   tests/bench.sh --vms 100 --streams 2 --rounds 3
 #   tests/bench.sh --json new.json --compare old.json
-#   tests/bench.sh --full                           the whole grid: about 40 minutes
+#   tests/bench.sh --full                           the whole grid: about 90 minutes
+#   tests/bench.sh scale                            500 VMs: about 15 minutes
+#   tests/bench.sh memory                           about 3 minutes
 set -euo pipefail
 # shellcheck source=tests/support/build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support/build.sh"
 
-deadline_s=5400
+deadline_s=14400
 build_dir=${BUILD_DIR:-$repository/build}
 trap 'stop_running; exit 130' INT TERM
 ensure_packages "${packages_build[@]}" "${packages_run[@]}" openssh-server openssh-client
 configure "$build_dir"
 build "$build_dir" drover_bench
-bounded 5000 "$build_dir/tests/bench/drover_bench" "$@"
+bounded 14000 "$build_dir/tests/bench/drover_bench" "$@"

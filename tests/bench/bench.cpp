@@ -1,5 +1,7 @@
 // drover beside others on the same guests, in one run: the sides turn and turn about, and what is
 // told are medians over the rounds and their ratios. Not a test: see README.md.
+#include "tests/bench/memory.hpp"
+#include "tests/bench/scale.hpp"
 #include "tests/bench/sides.hpp"
 #include "tests/bench/table.hpp"
 
@@ -88,7 +90,7 @@ bool is_worth_it(const std::string& streams, int vms, const std::vector<std::str
   return !is_number || std::stoi(streams) <= vms || streams == all.front();
 }
 
-int compare(wishes w) {
+ordered_json compare(wishes w) {
   if (w.whole_grid) {
     w.vms = {1, 10, 100, 200};
     w.streams = {"1", "2", "4", "8", "all"};
@@ -98,17 +100,19 @@ int compare(wishes w) {
   if (sides.empty())
     throw std::runtime_error("no side can play here");
   say(table_head());
-  ordered_json result;
-  result["points"] = ordered_json::array();
+  auto points = ordered_json::array();
   for (const int vms : w.vms)
     for (const auto& streams : w.streams)
       if (is_worth_it(streams, vms, w.streams))
-        result["points"].push_back(measure({vms, streams}, sides, w.rounds));
-  if (!w.out.empty())
-    std::ofstream{w.out} << result.dump(2) << "\n";
-  for (const auto& line : changes(result["points"], before))
+        points.push_back(measure({vms, streams}, sides, w.rounds));
+  for (const auto& line : changes(points, before))
     say(line);
-  return EXIT_SUCCESS;
+  return points;
+}
+
+void keep(const std::string& path, const std::string& what, const ordered_json& figures) {
+  if (!path.empty())
+    std::ofstream{path} << ordered_json{{what, figures}}.dump(2) << "\n";
 }
 
 const CLI::Validator stream_word{
@@ -130,6 +134,8 @@ int main(int argc, char** argv) {
   wishes w;
   CLI::App app{
     "drover beside a bare driver: pauses, speed and processor time, as medians and ratios"};
+  app.fallthrough();
+  app.require_subcommand(0, 1);
   app.add_option("--vms", w.vms, "how many VMs, e.g. 1,10,100,200")
     ->delimiter(',')
     ->check(CLI::Range(1, 2000));
@@ -141,11 +147,21 @@ int main(int argc, char** argv) {
     ->delimiter(',')
     ->check(CLI::IsMember(side_names()));
   app.add_option("--rounds", w.rounds, "of each side at each point")->check(CLI::Range(1, 100));
-  app.add_option("--json", w.out, "write the medians and ratios there");
+  app.add_option("--json", w.out, "write the figures there");
   app.add_option("--compare", w.before, "what --json wrote earlier")->check(CLI::ExistingFile);
+  const auto* scale =
+    app.add_subcommand("scale", "500 VMs run, 100 or 250 leave one of four nodes");
+  const auto* memory =
+    app.add_subcommand("memory", "kB for each migration that waits, and each VM that is kept");
   CLI11_PARSE(app, argc, argv);
   try {
-    return compare(w);
+    if (scale->parsed())
+      keep(w.out, "scale", measure_scale({}, w.rounds));
+    else if (memory->parsed())
+      keep(w.out, "memory", measure_memory({}));
+    else
+      keep(w.out, "points", compare(w));
+    return EXIT_SUCCESS;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "bench: %s\n", failure.what());
     return EXIT_FAILURE;

@@ -31,34 +31,50 @@ bench_cluster::bench_cluster(bench_guests guests, bench_link link)
   prctl(PR_SET_CHILD_SUBREAPER, 1); // QEMUs outlive their agents and are reaped here.
   if (link == bench_link::ssh)
     sshd_.emplace();
-  std::vector<std::string> nodes;
+  const auto vms = write_nodes();
+  write_cluster_file();
+  if (guests_.machines == bench_machines::numbers)
+    return;
   std::vector<std::string> start{"vm", "start"};
-  int vm = first_vm;
-  for (const int count : guests_.on_nodes) {
-    const auto& node = nodes.emplace_back("n" + std::to_string(nodes.size() + 1));
-    const auto configs = directory_.path() / "store/nodes" / node / "qemu-server";
-    std::filesystem::create_directories(configs);
-    std::filesystem::create_directories(directory_.path() / node);
-    for (int i = 0; i < count; ++i, ++vm) {
-      const auto number = std::to_string(vm);
-      beacon_vm beacon;
-      beacon.name = "beacon-" + number;
-      beacon.settings.hz = 1;
-      beacon.settings.memory_kib = guests_.memory_kib;
-      std::ofstream{configs / (number + ".conf")} << beacon_config(beacon).value();
-      start.push_back(number);
-    }
-  }
-  write_cluster_file(nodes);
+  start.insert(start.end(), vms.begin(), vms.end());
   const auto started = testing::run_program(drover(start), 600s);
   if (started.exit_code != 0)
     throw std::runtime_error("the VMs do not start: " + started.err);
 }
 
-void bench_cluster::write_cluster_file(const std::vector<std::string>& nodes) const {
+std::vector<std::string> bench_cluster::write_nodes() {
+  std::vector<std::string> vms;
+  int vm = first_vm;
+  for (const int count : guests_.on_nodes) {
+    const auto& node = nodes_.emplace_back("n" + std::to_string(nodes_.size() + 1));
+    const auto configs = directory_.path() / "store/nodes" / node / "qemu-server";
+    std::filesystem::create_directories(configs);
+    std::filesystem::create_directories(directory_.path() / node);
+    if (guests_.machines == bench_machines::numbers)
+      std::ofstream{directory_.path() / node / "all-run"};
+    for (int i = 0; i < count; ++i, ++vm) {
+      const auto& number = vms.emplace_back(std::to_string(vm));
+      std::ofstream{configs / (number + ".conf")} << config_of(vm);
+    }
+  }
+  return vms;
+}
+
+std::string bench_cluster::config_of(int vm) const {
+  if (guests_.machines == bench_machines::numbers)
+    return "name: number-" + std::to_string(vm) + "\nmemory: 16\ncores: 1\n";
+  beacon_vm beacon;
+  beacon.name = "beacon-" + std::to_string(vm);
+  beacon.settings.hz = 1;
+  return beacon_config(beacon).value();
+}
+
+void bench_cluster::write_cluster_file() const {
   nlohmann::json cluster{{"name", "bench"}, {"store", {{"path", "store"}}}, {"stream", "plain"}};
-  for (const auto& node : nodes)
-    cluster["nodes"][node] = {{"run_dir", node}, {"memory", "64G"}};
+  for (const auto& node : nodes_)
+    cluster["nodes"][node] = {{"run_dir", node}, {"memory", "1T"}};
+  if (guests_.machines == bench_machines::numbers)
+    cluster["agent"] = DROVER_MEMORY_AGENT;
   if (sshd_) {
     cluster["link"] = "ssh";
     cluster["ssh"] = {
@@ -66,7 +82,7 @@ void bench_cluster::write_cluster_file(const std::vector<std::string>& nodes) co
       {"identity_file", sshd_->identity()},
       {"known_hosts", sshd_->known_hosts()},
       {"agent", DROVER_AGENT_PROGRAM}};
-    for (const auto& node : nodes) {
+    for (const auto& node : nodes_) {
       cluster["nodes"][node]["host"] = "127.0.0.1";
       cluster["nodes"][node]["port"] = sshd_->port();
     }

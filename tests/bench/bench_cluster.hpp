@@ -14,9 +14,15 @@ namespace drover::bench {
 
 enum class bench_link : std::uint8_t { process, ssh };
 
+enum class bench_machines : std::uint8_t {
+  qemu,
+  /// Agents whose machines are numbers, all of them running: for more VMs than a machine can run.
+  numbers,
+};
+
 struct bench_guests {
   std::vector<int> on_nodes{10, 0}; ///< how many VMs node n1, n2, ... has
-  std::uint32_t memory_kib = 2048;
+  bench_machines machines = bench_machines::qemu;
 };
 
 class bench_cluster {
@@ -36,9 +42,12 @@ public:
   std::vector<pid_t> servers() const;
 
 private:
-  void write_cluster_file(const std::vector<std::string>& nodes) const;
+  std::vector<std::string> write_nodes();
+  void write_cluster_file() const;
+  std::string config_of(int vm) const;
 
   bench_guests guests_;
+  std::vector<std::string> nodes_;
   testing::temporary_directory directory_;
   std::optional<testing::test_sshd> sshd_;
 };

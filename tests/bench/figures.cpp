@@ -51,6 +51,7 @@ ordered_json medians(int vms, const std::vector<round_figures>& rounds) {
     add("qemu_cpu_ms", one.qemu_s * 1000 / vms);
     add("controller_peak_mib", static_cast<double>(one.used.controller_bytes) / mib);
     add("agent_peak_mib", static_cast<double>(one.used.agent_bytes) / mib);
+    add("failed", one.failed);
   }
   ordered_json told;
   for (const auto& [name, values] : all)

@@ -31,6 +31,7 @@ struct round_figures {
   double makespan_s = 0;
   used_resources used;
   double qemu_s = 0; ///< processor time of sources and targets together
+  int failed = 0;    ///< VMs that did not move, where that ends no round
 };
 
 double quantile(std::vector<double> values, double share);

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <string_view>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace drover::bench {
 
@@ -18,9 +20,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto look_pause = 10ms;
+constexpr auto reap_pause = 5ms;
 /// Reading a process' memory costs more than reading its clock.
 constexpr unsigned looks_per_peak = 5;
 constexpr std::string_view agent_name = "drover-agent";
+constexpr std::string_view simulated_agent_name = "memory_agent";
 constexpr std::string_view qemu_name = "qemu-system";
 
 std::string text_of(pid_t pid, const std::string& file) {
@@ -44,13 +48,11 @@ std::vector<pid_t> children_of(pid_t pid) {
   return found;
 }
 
-std::uint64_t peak_bytes_of(pid_t pid) {
-  const auto status = text_of(pid, "status");
-  const std::string field = "VmHWM:";
-  const auto at = status.find(field);
-  return at == std::string::npos
-           ? 0
-           : std::strtoull(status.c_str() + at + field.size(), nullptr, 10) * 1024;
+double seconds_in(const rusage& used) {
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 } // namespace
@@ -63,13 +65,19 @@ double processor_seconds(pid_t pid) {
   return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
+std::uint64_t peak_bytes(pid_t pid) {
+  const auto status = text_of(pid, "status");
+  const std::string field = "VmHWM:";
+  const auto at = status.find(field);
+  return at == std::string::npos
+           ? 0
+           : std::strtoull(status.c_str() + at + field.size(), nullptr, 10) * 1024;
+}
+
 double processor_seconds_of_ended_children() {
   rusage used{};
   ::getrusage(RUSAGE_CHILDREN, &used);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
+  return seconds_in(used);
 }
 
 resource_use::resource_use(pid_t controller, std::vector<pid_t> servers, std::size_t agents)
@@ -98,7 +106,7 @@ void resource_use::look() {
     // What is gone reads as nothing.
     its.seconds = std::max(its.seconds, processor_seconds(pid) - its.before_s);
     if (with_peaks)
-      its.peak_bytes = std::max(its.peak_bytes, peak_bytes_of(pid));
+      its.peak_bytes = std::max(its.peak_bytes, peak_bytes(pid));
   }
 }
 
@@ -111,7 +119,7 @@ void resource_use::find_below(pid_t pid) {
     // sshd's child bears another name until it has become the agent.
     if (its.is_agent)
       continue;
-    its.is_agent = name.starts_with(agent_name);
+    its.is_agent = name.starts_with(agent_name) || name.starts_with(simulated_agent_name);
     find_below(child);
   }
 }
@@ -132,23 +140,46 @@ used_resources resource_use::end() {
   return all;
 }
 
-qemu_use::qemu_use(std::string mark) : mark_(std::move(mark)) {
-  for (const auto pid : testing::processes_with(mark_))
+std::map<pid_t, double> qemus_of(const std::string& mark) {
+  std::map<pid_t, double> all;
+  for (const auto pid : testing::processes_with(mark))
     if (text_of(pid, "comm").starts_with(qemu_name))
-      before_[pid] = processor_seconds(pid);
+      all[pid] = processor_seconds(pid);
+  return all;
 }
 
-double qemu_use::end_s() const {
-  auto all = before_;
-  for (const auto pid : testing::processes_with(mark_))
-    if (text_of(pid, "comm").starts_with(qemu_name))
-      all.emplace(pid, 0);
-  double seconds = 0;
-  for (const auto& [pid, before] : all) {
-    const auto found = before_.find(pid);
-    const double now = processor_seconds(pid);
-    seconds += std::max(0.0, now - (found == before_.end() ? 0 : before));
+qemu_reaper::qemu_reaper() {
+  looker_ = std::jthread{[this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      look();
+      std::this_thread::sleep_for(reap_pause);
+    }
+  }};
+}
+
+void qemu_reaper::look() {
+  for (const auto child : children_of(::getpid()))
+    if (!known_.contains(child) && text_of(child, "comm").starts_with(qemu_name))
+      known_.insert(child);
+  for (auto one = known_.begin(); one != known_.end();) {
+    rusage used{};
+    const bool has_ended = ::wait4(*one, nullptr, WNOHANG, &used) == *one;
+    if (has_ended)
+      seconds_ = seconds_ + seconds_in(used);
+    one = has_ended ? known_.erase(one) : std::next(one);
   }
+}
+
+qemu_use::qemu_use(std::string mark) : mark_(std::move(mark)), before_(qemus_of(mark_)) {}
+
+double qemu_use::end_s() const {
+  double seconds = 0;
+  for (const auto& [pid, now] : qemus_of(mark_))
+    if (!before_.contains(pid))
+      seconds += now;
+  // Those that have ended have no command line any more.
+  for (const auto& [pid, before] : before_)
+    seconds += std::max(0.0, processor_seconds(pid) - before);
   return seconds;
 }
 

@@ -2,8 +2,10 @@
 // run, since the kernel adds everything up once they have ended; QEMUs are counted apart.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <sys/types.h>
 #include <thread>
@@ -14,6 +16,8 @@ namespace drover::bench {
 /// Of one process so far, in seconds: all its threads, those that have ended too; of one that has
 /// ended, but was not waited for, to its end.
 double processor_seconds(pid_t pid);
+/// What was resident of a running process at most; 0 when it is gone.
+std::uint64_t peak_bytes(pid_t pid);
 /// Of all children of this process that have ended and were waited for, with theirs.
 double processor_seconds_of_ended_children();
 
@@ -50,6 +54,24 @@ private:
   const std::size_t agents_wanted_;
   std::map<pid_t, process> seen_;
   unsigned looks_ = 0;
+  std::jthread looker_;
+};
+
+/// The QEMUs whose command line has this text, and what they have used so far.
+std::map<pid_t, double> qemus_of(const std::string& mark);
+
+/// Waits for orphaned QEMUs, where whoever has started them waits until they are gone altogether.
+class qemu_reaper {
+public:
+  qemu_reaper();
+  /// What those have used that were waited for.
+  double seconds() const { return seconds_; }
+
+private:
+  void look();
+
+  std::set<pid_t> known_;
+  std::atomic<double> seconds_ = 0;
   std::jthread looker_;
 };
 

@@ -47,13 +47,11 @@ round_figures play_drover(const bench_point& at, bench_link link) {
 
 } // namespace
 
-std::vector<std::string> side_names() { return {"bare", "drover", "drover-ssh", "libvirt"}; }
+std::vector<std::string> side_names() { return {"bare", "drover", "drover-ssh"}; }
 
 std::optional<std::string> absence_of(const std::string& side) {
   if (side == "drover-ssh" && ::access(sshd_program, X_OK) != 0)
     return "there is no /usr/sbin/sshd; install openssh-server";
-  if (side == "libvirt")
-    return "not built";
   return std::nullopt;
 }
 

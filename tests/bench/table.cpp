@@ -31,7 +31,7 @@ constexpr std::array columns{
 };
 
 std::string name_cells(const std::string& vms, const std::string& streams, const std::string& who) {
-  return fmt::format("{:>4} {:>8}  {:<18}", vms, streams, who);
+  return fmt::format("{:>4} {:>8}  {:<19}", vms, streams, who);
 }
 
 std::string cells(const ordered_json& figures, int digits_at_most) {
@@ -61,7 +61,9 @@ std::string table_head() {
 
 std::string table_row(
   int vms, const std::string& streams, const std::string& side, const ordered_json& medians) {
-  return name_cells(std::to_string(vms), streams, side) + cells(medians, 0);
+  const double failed = medians.value("failed", 0.0);
+  const auto who = failed > 0 ? fmt::format("{}, {:.0f} failed", side, failed) : side;
+  return name_cells(std::to_string(vms), streams, who) + cells(medians, 0);
 }
 
 std::string ratio_row(const std::string& name, const ordered_json& ratios) {
