@@ -2,6 +2,7 @@
 
 #include "tests/bench/bench_cluster.hpp"
 #include "tests/bench/evacuation.hpp"
+#include "tests/bench/libvirt_side.hpp"
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -47,17 +48,19 @@ round_figures play_drover(const bench_point& at, bench_link link) {
 
 } // namespace
 
-std::vector<std::string> side_names() { return {"bare", "drover", "drover-ssh"}; }
+std::vector<std::string> side_names() { return {"bare", "drover", "drover-ssh", "libvirt"}; }
 
 std::optional<std::string> absence_of(const std::string& side) {
   if (side == "drover-ssh" && ::access(sshd_program, X_OK) != 0)
     return "there is no /usr/sbin/sshd; install openssh-server";
-  return std::nullopt;
+  return side == "libvirt" ? absence_of_libvirt() : std::nullopt;
 }
 
 round_figures play(const std::string& side, const bench_point& at) {
   if (side == "bare")
     return play_bare(at);
+  if (side == "libvirt")
+    return play_libvirt(at);
   return play_drover(at, side == "drover" ? bench_link::process : bench_link::ssh);
 }
 

@@ -4,6 +4,7 @@
 //   bare        a driver that does QMP and nothing else (bare_driver.cpp)
 //   drover      with process links
 //   drover-ssh  with SSH links, through an sshd of its own on loopback
+//   libvirt     two daemons on this machine (libvirt_side.hpp)
 #pragma once
 
 #include "tests/bench/figures.hpp"
