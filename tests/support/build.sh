@@ -18,6 +18,8 @@ packages_run=(qemu-system-x86 procps)
 # shellcheck disable=SC2034
 packages_test=(prometheus clang-format jq spin gcc etcd-server openssl openssh-server
   openssh-client iproute2 chromium fonts-dejavu-core bsdutils libfuse3-dev)
+# shellcheck disable=SC2034
+packages_bench=(libbenchmark-dev openssh-server openssh-client)
 command -v npm > /dev/null || packages_test+=(nodejs npm)
 
 say() { printf '%s\n' "$*"; }
