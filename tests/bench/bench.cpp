@@ -1,5 +1,6 @@
 // drover beside others on the same guests, in one run: the sides turn and turn about, and what is
 // told are medians over the rounds and their ratios. Not a test: see README.md.
+#include "tests/bench/interruption.hpp"
 #include "tests/bench/memory.hpp"
 #include "tests/bench/scale.hpp"
 #include "tests/bench/sides.hpp"
@@ -155,6 +156,7 @@ int main(int argc, char** argv) {
     app.add_subcommand("memory", "kB for each migration that waits, and each VM that is kept");
   CLI11_PARSE(app, argc, argv);
   try {
+    end_all_when_interrupted();
     if (scale->parsed())
       keep(w.out, "scale", measure_scale({}, w.rounds));
     else if (memory->parsed())

@@ -30,7 +30,7 @@ bench_cluster::bench_cluster(bench_guests guests, bench_link link)
   : guests_(std::move(guests)), directory_(place_in_memory()) {
   prctl(PR_SET_CHILD_SUBREAPER, 1); // QEMUs outlive their agents and are reaped here.
   if (link == bench_link::ssh)
-    sshd_.emplace();
+    noted_sshd_.emplace(sshd_.emplace().directory());
   const auto vms = write_nodes();
   write_cluster_file();
   if (guests_.machines == bench_machines::numbers)

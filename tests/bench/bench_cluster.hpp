@@ -3,6 +3,7 @@
 // the same; every process has the directory in its command line and ends with it.
 #pragma once
 
+#include "tests/bench/interruption.hpp"
 #include "tests/support/run_program.hpp"
 #include "tests/support/test_sshd.hpp"
 
@@ -49,7 +50,9 @@ private:
   bench_guests guests_;
   std::vector<std::string> nodes_;
   testing::temporary_directory directory_;
+  noted_directory noted_{directory_.path()};
   std::optional<testing::test_sshd> sshd_;
+  std::optional<noted_directory> noted_sshd_;
 };
 
 } // namespace drover::bench

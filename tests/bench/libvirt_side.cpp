@@ -1,6 +1,7 @@
 #include "tests/bench/libvirt_side.hpp"
 
 #include "runtime/guest/beacon_args.hpp"
+#include "tests/bench/interruption.hpp"
 #include "tests/support/run_program.hpp"
 
 #include <algorithm>
@@ -159,6 +160,7 @@ private:
   }
 
   testing::temporary_directory directory_;
+  noted_directory noted_{directory_.path()};
   qemu_reaper reaper_; ///< A daemon waits until its QEMUs are gone, which are nobody's children.
   std::vector<std::unique_ptr<testing::running_program>> daemons_;
 };
