@@ -3,12 +3,12 @@
 # nothing; tests/bench/README.md says how to read the table. All words go to the comparison, but
 # `micro`, whose words go to Google Benchmark:
 #
-#   tests/bench.sh                                  about 10 minutes on two cores
+#   tests/bench.sh                                  about 7 minutes on two cores
 #   tests/bench.sh --vms 100 --streams 2 --rounds 3
 #   tests/bench.sh --json new.json --compare old.json
-#   tests/bench.sh --full                           the whole grid: about 90 minutes
-#   tests/bench.sh scale                            500 VMs: about 15 minutes
-#   tests/bench.sh memory                           about 3 minutes
+#   tests/bench.sh --full                           the whole grid: about 35 minutes
+#   tests/bench.sh scale                            500 VMs: about 10 minutes
+#   tests/bench.sh memory                           about a minute
 #   tests/bench.sh micro                            about half a minute
 set -euo pipefail
 # shellcheck source=tests/support/build.sh

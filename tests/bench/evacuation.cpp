@@ -28,9 +28,10 @@ round_figures evacuate(const bench_cluster& cluster, const std::vector<std::stri
   figures.used = used.end();
   figures.qemu_s = qemus.end_s();
   const auto told = parsed(running.finish(10s), "drover");
-  // A controller has waited for agents that were its children: their time is known to the end.
+  // What a controller waited for is its agents and what they have waited for in their turn: the
+  // QEMU that each asks once what it can do.
   const double waited = processor_seconds_of_ended_children() - ended_before;
-  figures.used.agents_s = std::max(figures.used.agents_s, waited - figures.used.controller_s);
+  figures.qemu_s += std::max(0.0, waited - figures.used.controller_s - figures.used.agents_s);
   figures.makespan_s = told.at("duration_s");
   for (const auto& one : told.at("migrations"))
     figures.pauses_s.push_back(one.at("pause_s"));
