@@ -3,8 +3,11 @@
 // costs is told beside this. The receiving QEMUs are started with the sources' own words, so many
 // ahead of their turn; so many stream at a time.
 //
-//   target: spawn - greeting - migrate-incoming - port .. (its turn) .. completed - cont - RESUME
-//   source:                              greeting .. (its turn) migrate - STOP - completed - quit
+//   target: spawn - greeting - getfd, migrate-incoming .. (its turn) .. completed - cont - RESUME
+//   source:                 greeting - getfd .. (its turn) migrate - STOP - completed - quit
+//
+// The streams are drover's: a TCP connection without Nagle's algorithm that both QEMUs are handed,
+// the return path on, so that the source is `completed` only when the target has loaded everything.
 //
 // Prints {"pauses_s": [...], "makespan_s": s, "cpu_s": s}; pauses by QEMU's own stamps.
 #include "runtime/hypervisor/spawn.hpp"
@@ -21,9 +24,13 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdexcept>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <tuple>
 #include <vector>
 
 namespace drover::bench {
@@ -35,10 +42,38 @@ using clock = std::chrono::steady_clock;
 constexpr std::string_view hello_and_events =
   "{\"execute\":\"qmp_capabilities\"}\n"
   "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":"
-  "[{\"capability\":\"events\",\"state\":true}]}}\n";
+  "[{\"capability\":\"events\",\"state\":true},"
+  "{\"capability\":\"return-path\",\"state\":true}]}}\n";
+constexpr std::string_view take_stream =
+  "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"stream\"}}\n";
 constexpr std::string_view listen_and_tell =
-  "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"tcp:127.0.0.1:0\"}}\n"
-  "{\"execute\":\"query-migrate\"}\n";
+  "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"fd:stream\"}}\n"
+  "{\"execute\":\"query-status\"}\n";
+constexpr std::string_view limits = "{\"execute\":\"migrate-set-parameters\",\"arguments\":"
+                                    "{\"max-bandwidth\":1099511627776,\"downtime-limit\":300}}\n";
+constexpr std::string_view stream_now =
+  "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"fd:stream\"}}\n";
+
+/// Both ends of a TCP connection over loopback that sends what it is given at once.
+std::pair<unique_fd, unique_fd> connection() {
+  const unique_fd door(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in here{};
+  here.sin_family = AF_INET;
+  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof here;
+  unique_fd near(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const bool stands = ::bind(door.get(), reinterpret_cast<const sockaddr*>(&here), size) == 0 &&
+                      ::listen(door.get(), 1) == 0 &&
+                      ::getsockname(door.get(), reinterpret_cast<sockaddr*>(&here), &size) == 0 &&
+                      ::connect(near.get(), reinterpret_cast<const sockaddr*>(&here), size) == 0;
+  unique_fd far(stands ? ::accept4(door.get(), nullptr, nullptr, SOCK_CLOEXEC) : -1);
+  if (!far)
+    throw std::runtime_error("no connection over loopback");
+  const int at_once = 1;
+  for (const int fd : {near.get(), far.get()})
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+  return {std::move(near), std::move(far)};
+}
 
 double stamp_s(const json& event) {
   const auto& at = event.at("timestamp");
@@ -90,7 +125,8 @@ private:
     std::string vm;
     bare_qmp source;
     bare_qmp target;
-    std::string port;
+    unique_fd source_end;
+    unique_fd target_end;
     double stopped_s = 0;
     bool source_done = false;
     bool target_done = false;
@@ -135,6 +171,7 @@ private:
       waiting_.pop_front();
       auto& m = *(machines_[vm] = std::make_unique<machine>());
       m.vm = vm;
+      std::tie(m.source_end, m.target_end) = connection();
       start_target(m);
       m.source = bare_qmp((sources_ / (vm + ".rescue")).native(), [this, &m](const json& said) {
         hear_source(m, said);
@@ -161,8 +198,12 @@ private:
   }
 
   void hear_source(machine& m, const json& said) {
-    if (said.contains("QMP"))
-      return m.source.send(hello_and_events);
+    if (said.contains("QMP")) {
+      m.source.send(hello_and_events);
+      m.source.send(limits);
+      m.source.send(take_stream, m.source_end.get());
+      return m.source_end.reset();
+    }
     if (said.contains("error"))
       throw std::runtime_error("the source of VM " + m.vm + " says " + said.dump());
     const auto event = said.value("event", std::string{});
@@ -177,12 +218,13 @@ private:
   void hear_target(machine& m, const json& said) {
     if (said.contains("QMP")) {
       m.target.send(hello_and_events);
+      m.target.send(take_stream, m.target_end.get());
+      m.target_end.reset();
       return m.target.send(listen_and_tell);
     }
     if (said.contains("error"))
       throw std::runtime_error("the target of VM " + m.vm + " says " + said.dump());
-    if (said.contains("return") && said.at("return").contains("socket-address")) {
-      m.port = said.at("return").at("socket-address").at(0).at("port");
+    if (said.contains("return") && said.at("return").contains("status")) {
       ready_.push_back(&m);
       return stream_some();
     }
@@ -200,8 +242,7 @@ private:
       --streams_free_;
       auto& m = *ready_.front();
       ready_.pop_front();
-      m.source.send(
-        "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:127.0.0.1:" + m.port + "\"}}\n");
+      m.source.send(stream_now);
     }
   }
 

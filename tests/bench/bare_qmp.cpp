@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <stdexcept>
 #include <sys/socket.h>
@@ -25,6 +26,24 @@ void bare_qmp::send(std::string_view line) {
   if (
     ::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
     static_cast<ssize_t>(line.size()))
+    throw std::runtime_error("QEMU takes no command");
+}
+
+void bare_qmp::send(std::string_view line, int descriptor) {
+  std::string text{line};
+  iovec part{text.data(), text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  auto* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  if (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
     throw std::runtime_error("QEMU takes no command");
 }
 

@@ -24,6 +24,8 @@ public:
   bool is_open() const { return static_cast<bool>(socket_); }
   /// A whole command; QEMU's replies come in the order of the commands.
   void send(std::string_view line);
+  /// The same, with a descriptor that QEMU gets a copy of.
+  void send(std::string_view line, int descriptor);
   /// Reads what there is; closes at QEMU's end.
   void take_in();
   void close() { socket_.reset(); }
