@@ -31,11 +31,6 @@ struct wishes {
   std::string before;
 };
 
-void say(const std::string& line) {
-  std::puts(line.c_str());
-  std::fflush(stdout);
-}
-
 std::vector<std::string> present_sides(const std::vector<std::string>& wanted) {
   std::vector<std::string> present;
   for (const auto& side : side_names()) {
@@ -91,7 +86,12 @@ bool is_worth_it(const std::string& streams, int vms, const std::vector<std::str
   return !is_number || std::stoi(streams) <= vms || streams == all.front();
 }
 
-ordered_json compare(wishes w) {
+void keep(const std::string& path, const std::string& what, const ordered_json& figures) {
+  if (!path.empty())
+    std::ofstream{path} << ordered_json{{what, figures}}.dump(2) << "\n";
+}
+
+void compare(wishes w) {
   if (w.whole_grid) {
     w.vms = {1, 10, 100, 200};
     w.streams = {"1", "2", "4", "8", "all"};
@@ -104,16 +104,12 @@ ordered_json compare(wishes w) {
   auto points = ordered_json::array();
   for (const int vms : w.vms)
     for (const auto& streams : w.streams)
-      if (is_worth_it(streams, vms, w.streams))
+      if (is_worth_it(streams, vms, w.streams)) {
         points.push_back(measure({vms, streams}, sides, w.rounds));
+        keep(w.out, "points", points); // Whatever the next point meets.
+      }
   for (const auto& line : changes(points, before))
     say(line);
-  return points;
-}
-
-void keep(const std::string& path, const std::string& what, const ordered_json& figures) {
-  if (!path.empty())
-    std::ofstream{path} << ordered_json{{what, figures}}.dump(2) << "\n";
 }
 
 const CLI::Validator stream_word{
@@ -162,7 +158,7 @@ int main(int argc, char** argv) {
     else if (memory->parsed())
       keep(w.out, "memory", measure_memory({}));
     else
-      keep(w.out, "points", compare(w));
+      compare(w);
     return EXIT_SUCCESS;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "bench: %s\n", failure.what());

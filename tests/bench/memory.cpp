@@ -1,8 +1,8 @@
 #include "tests/bench/memory.hpp"
 
 #include "tests/bench/evacuation.hpp"
+#include "tests/bench/table.hpp"
 
-#include <cstdio>
 #include <fmt/format.h>
 
 namespace drover::bench {
@@ -11,19 +11,10 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr double kib = 1024;
+constexpr double mib = 1024.0 * 1024.0;
 
 double per_vm_kb(std::uint64_t few, std::uint64_t many, int difference) {
   return (static_cast<double>(many) - static_cast<double>(few)) / 1000 / difference;
-}
-
-void print_head() {
-  fmt::print("{:<34} {:>7} {:>10} {:>10}\n", "peak of", "VMs", "MiB", "kB a VM");
-}
-
-void print_row(const std::string& what, int vms, std::uint64_t bytes) {
-  fmt::print("{:<34} {:>7} {:>10.1f}\n", what, vms, static_cast<double>(bytes) / kib / kib);
-  std::fflush(stdout);
 }
 
 struct growth {
@@ -41,17 +32,17 @@ ordered_json measure(const growth& g) {
     const bench_cluster cluster{{{vms, 0, 0, 0}, g.machines}};
     auto& bytes = vms == g.few ? few : many;
     bytes = evacuate(cluster, {}).used.*g.peak;
-    print_row(g.what, vms, bytes);
+    say(fmt::format("{:<34} {:>7} {:>10.1f}", g.what, vms, static_cast<double>(bytes) / mib));
   }
   const double kb = per_vm_kb(few, many, g.many - g.few);
-  fmt::print("{:<34} {:>7} {:>10} {:>10.1f}\n", "", "", "", kb);
+  say(fmt::format("{:<34} {:>7} {:>10} {:>10.1f}", "", "", "", kb));
   return {{"vms_few", g.few}, {"vms_many", g.many}, {"kb_per_vm", kb}};
 }
 
 } // namespace
 
 ordered_json measure_memory(const memory_sizes& sizes) {
-  print_head();
+  say(fmt::format("{:<34} {:>7} {:>10} {:>10}", "peak of", "VMs", "MiB", "kB a VM"));
   ordered_json told;
   told["controller"] = measure(
     {"controller, simulated VMs", bench_machines::numbers, &used_resources::controller_bytes,

@@ -113,14 +113,13 @@ void resource_use::look() {
 void resource_use::find_below(pid_t pid) {
   for (const auto child : children_of(pid)) {
     const auto name = text_of(child, "comm");
-    if (name.starts_with(qemu_name))
-      continue;
     auto& its = seen_[child];
-    // sshd's child bears another name until it has become the agent.
-    if (its.is_agent)
-      continue;
-    its.is_agent = name.starts_with(agent_name) || name.starts_with(simulated_agent_name);
-    find_below(child);
+    // Whoever starts an agent bears its own name until it has become the agent. Below agents nobody
+    // is looked for: what they start are QEMUs, which begin with the agent's name.
+    its.is_agent =
+      its.is_agent || name.starts_with(agent_name) || name.starts_with(simulated_agent_name);
+    if (!its.is_agent)
+      find_below(child);
   }
 }
 

@@ -3,7 +3,6 @@
 #include "tests/bench/evacuation.hpp"
 #include "tests/bench/table.hpp"
 
-#include <cstdio>
 #include <fmt/format.h>
 #include <map>
 
@@ -22,11 +21,6 @@ round_figures play(int running, int moving, const std::vector<std::string>& limi
   }
   const bench_cluster cluster{{on_nodes}};
   return evacuate(cluster, limits);
-}
-
-void say(const std::string& line) {
-  std::puts(line.c_str());
-  std::fflush(stdout);
 }
 
 ordered_json compare(

@@ -1,6 +1,8 @@
 #include "tests/bench/table.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <fmt/format.h>
 
 namespace drover::bench {
@@ -48,6 +50,11 @@ std::string cells(const ordered_json& figures, int digits_at_most) {
 constexpr std::array compared{"pause_p50_ms", "pause_p99_ms", "migrations_per_s", "qemu_cpu_ms"};
 
 } // namespace
+
+void say(const std::string& line) {
+  std::puts(line.c_str());
+  std::fflush(stdout);
+}
 
 std::string table_head() {
   auto above = name_cells("", "", "");

@@ -8,6 +8,9 @@
 
 namespace drover::bench {
 
+/// At once, since the next line may take minutes.
+void say(const std::string& line);
+
 /// What stands above the rows.
 std::string table_head();
 /// The medians of one side at one point.
