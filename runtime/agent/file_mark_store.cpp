@@ -1,7 +1,10 @@
 #include "runtime/agent/file_mark_store.hpp"
 
+#include "runtime/base/unique_fd.hpp"
+
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -79,6 +82,49 @@ std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
+/// A mark file's text: numbers, each of which has its place whatever it is, and words.
+struct mark_text {
+  std::string whole;
+  std::size_t words_begin = 0;
+};
+
+mark_text text_of(const run_marks& marks) {
+  constexpr std::size_t number_width = 10;
+  constexpr std::size_t size_step = 512;
+  mark_text text{"{", 0};
+  for (const auto& [key, mark, since] : fields) {
+    const auto number = to_string(marks.*mark);
+    text.whole += std::string{"\""} + key + "\":";
+    text.whole += std::string(number_width - std::min(number.size(), number_width), ' ');
+    text.whole += number + ",";
+  }
+  text.words_begin = text.whole.size();
+  text.whole += "\"target\":" + quoted(marks.target.value) +
+                ",\"target_boot_id\":" + quoted(marks.target_boot_id) + ",\"policy\":\"" +
+                std::string{to_string(marks.how)} + "\"}";
+  text.whole += std::string(size_step - 1 - text.whole.size() % size_step, ' ') + "\n";
+  return text;
+}
+
+/// Only where nothing but numbers changes, in their places: an observer who reads meanwhile finds a
+/// whole text. It lies in one page, where no signal cuts a write in two. False where that cannot be
+/// had.
+bool write_over(const std::string& path, const mark_text& text) {
+  constexpr std::size_t page = 4096;
+  const unique_fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file || text.whole.size() > page)
+    return false;
+  std::string before(page + 1, '\0');
+  const auto size = ::pread(file.get(), before.data(), before.size(), 0);
+  before.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  if (
+    before.size() != text.whole.size() ||
+    before.compare(text.words_begin, page, text.whole, text.words_begin, page) != 0)
+    return false;
+  return ::pwrite(file.get(), text.whole.data(), text.words_begin, 0) ==
+         static_cast<ssize_t>(text.words_begin);
+}
+
 result<done> system_failure(const char* what, const std::string& path) {
   return fail(errc::retry, std::string{what} + ": " + std::strerror(errno), path);
 }
@@ -107,19 +153,16 @@ result<std::map<vm_id, run_marks>> file_mark_store::load() {
 
 result<done> file_mark_store::save(vm_id vm, const run_marks& marks) {
   const auto path = (run_dir_ / (to_string(vm) + extension)).string();
+  const auto text = text_of(marks);
+  if (write_over(path, text))
+    return done{};
   const auto aside = path + ".new";
-  std::string text = "{";
-  for (const auto& [key, mark, since] : fields)
-    text += std::string{"\""} + key + "\":" + to_string(marks.*mark) + ",";
-  text += "\"target\":" + quoted(marks.target.value) +
-          ",\"target_boot_id\":" + quoted(marks.target_boot_id) + ",\"policy\":\"" +
-          std::string{to_string(marks.how)} + "\"}\n";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0)
     return system_failure("a mark cannot be written", aside);
-  const auto written = ::write(file, text.data(), text.size());
+  const auto written = ::write(file, text.whole.data(), text.whole.size());
   const int closed = ::close(file);
-  if (written != static_cast<ssize_t>(text.size()) || closed != 0)
+  if (written != static_cast<ssize_t>(text.whole.size()) || closed != 0)
     return system_failure("a mark cannot be written", aside);
   if (::rename(aside.c_str(), path.c_str()) != 0)
     return system_failure("a mark cannot be replaced", path);

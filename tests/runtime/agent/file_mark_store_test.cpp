@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <limits>
+#include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace drover;
@@ -42,6 +45,51 @@ TEST_CASE("marks are read back as they were written, and other files are left al
   REQUIRE(all);
   REQUIRE(all->size() == 1);
   CHECK(all->at(vm_id{105}) == marks);
+}
+
+TEST_CASE("a mark that changes is written over its file, whatever its number", "[marks]") {
+  temporary_directory dir;
+  file_mark_store store{dir.path()};
+  const auto file = dir.path() / "105.epoch";
+  run_marks marks;
+  marks.target_boot_id = "boot";
+  const auto inode = [&file] {
+    struct stat is {};
+    REQUIRE(::stat(file.c_str(), &is) == 0);
+    return is.st_ino;
+  };
+  REQUIRE(store.save(vm_id{105}, marks));
+  const auto first = inode();
+  const std::ifstream held{file}; // Its inode would be given to the next file.
+  for (const std::uint64_t number : {1ULL, 10ULL, 9ULL, 9'999'999'999ULL}) {
+    marks.run = marks.seen = epoch{number};
+    REQUIRE(store.save(vm_id{105}, marks));
+    CHECK(store.load()->at(vm_id{105}) == marks);
+    CHECK(inode() == first);
+  }
+  // Beyond its place, or with other words, the file is another one.
+  marks.run = epoch{std::numeric_limits<std::uint64_t>::max()};
+  REQUIRE(store.save(vm_id{105}, marks));
+  CHECK(store.load()->at(vm_id{105}) == marks);
+  marks.target_boot_id = "toob";
+  REQUIRE(store.save(vm_id{105}, marks));
+  CHECK(store.load()->at(vm_id{105}) == marks);
+  CHECK(inode() != first);
+}
+
+TEST_CASE("who reads a mark file while it changes finds a whole one", "[marks]") {
+  temporary_directory dir;
+  file_mark_store store{dir.path()};
+  REQUIRE(store.save(vm_id{105}, {}));
+  std::jthread writer{[&store](const std::stop_token& stop) {
+    for (std::uint64_t number = 1; !stop.stop_requested(); ++number) {
+      run_marks marks;
+      marks.run = marks.seen = epoch{number};
+      static_cast<void>(store.save(vm_id{105}, marks));
+    }
+  }};
+  for (int i = 0; i < 2000; ++i)
+    REQUIRE(file_mark_store{dir.path()}.load());
 }
 
 TEST_CASE("a broken mark file is named, since a lost mark is a lost fence", "[marks]") {
