@@ -4,6 +4,8 @@
 #include "runtime/journal/sqlite_statement.hpp"
 
 #include <fcntl.h>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <unistd.h>
 #include <utility>
@@ -41,7 +43,10 @@ std::int64_t signed_of(std::uint64_t n) { return static_cast<std::int64_t>(n); }
 class sqlite_journal final : public journal {
 public:
   explicit sqlite_journal(sqlite3* db) : db_(db) {}
-  ~sqlite_journal() override { sqlite3_close(db_); }
+  ~sqlite_journal() override {
+    kept_.clear(); // SQLite closes no database that has statements.
+    sqlite3_close(db_);
+  }
   sqlite_journal(const sqlite_journal&) = delete;
   sqlite_journal& operator=(const sqlite_journal&) = delete;
 
@@ -57,6 +62,9 @@ public:
 
 private:
   result<done> execute(const char* sql);
+  /// Reading a statement costs more than running it, and these are run ten times for each VM. `sql`
+  /// is a literal, named by its address.
+  sqlite_statement& kept(const char* sql);
   result<std::int64_t> pragma(const char* sql);
   /// Everything or nothing of what `work` writes.
   template <class Work>
@@ -75,7 +83,15 @@ private:
 
   std::mutex mutex_;
   sqlite3* db_;
+  std::map<const char*, std::unique_ptr<sqlite_statement>> kept_;
 };
+
+sqlite_statement& sqlite_journal::kept(const char* sql) {
+  auto& one = kept_[sql];
+  if (!one || one->failure()) // It could not even be read then.
+    one = std::make_unique<sqlite_statement>(db_, sql);
+  return *one;
+}
 
 result<done> sqlite_journal::execute(const char* sql) {
   const int code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
@@ -207,8 +223,9 @@ result<done> sqlite_journal::write(
 }
 
 result<done> sqlite_journal::apply(const std::string& id, const journal_vm& vm) {
-  sqlite_statement s{
-    db_, "INSERT OR REPLACE INTO vms VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+  static constexpr const char* sql =
+    "INSERT OR REPLACE INTO vms VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  auto& s = kept(sql);
   s.bind(id).bind(std::int64_t{vm.vm.value}).bind(std::int64_t{vm.position}).bind(vm.name);
   s.bind(vm.source.value).bind(vm.target.value).bind(signed_of(vm.memory_bytes)).bind(vm.phase);
   s.bind(signed_of(vm.number.value)).bind(vm.changed).bind(vm.result).bind(vm.reason);
@@ -217,7 +234,8 @@ result<done> sqlite_journal::apply(const std::string& id, const journal_vm& vm) 
 }
 
 result<done> sqlite_journal::apply(const std::string& id, const journal_event& event) {
-  sqlite_statement s{db_, "INSERT INTO events(run, at, vm, text) VALUES(?, ?, ?, ?)"};
+  static constexpr const char* sql = "INSERT INTO events(run, at, vm, text) VALUES(?, ?, ?, ?)";
+  auto& s = kept(sql);
   return s.bind(id).bind(event.at).bind(std::int64_t{event.vm.value}).bind(event.text).run();
 }
 

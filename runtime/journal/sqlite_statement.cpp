@@ -67,7 +67,15 @@ std::optional<error> sqlite_statement::failure() const {
 result<done> sqlite_statement::run() {
   while (step()) {
   }
-  if (auto why = failure())
+  auto why = failure();
+  if (statement_ != nullptr) {
+    // What the run ended with is told; resetting would tell it once more.
+    static_cast<void>(sqlite3_reset(statement_));
+    static_cast<void>(sqlite3_clear_bindings(statement_));
+    bound_ = 0;
+    last_ = SQLITE_OK;
+  }
+  if (why)
     return tl::unexpected<error>(std::move(*why));
   return done{};
 }

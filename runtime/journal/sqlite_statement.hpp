@@ -34,7 +34,7 @@ public:
   /// True while there is a row; `error()` tells whether the end is one.
   bool step();
   std::optional<error> failure() const;
-  /// For what gives no rows.
+  /// For what gives no rows. Afterwards it can be bound and run anew.
   result<done> run();
 
   // Columns of the present row, each call the next one.
