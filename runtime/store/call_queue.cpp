@@ -42,16 +42,24 @@ struct call_queue::shared {
     }
   }
 
-  /// Until something changes, or the next moment at which there is something to do.
+  /// The watcher: until the next moment at which there is something to do. An answer that has come
+  /// meanwhile makes that moment an idle one; waking it for each call would cost far more.
   void wait_for_next(std::unique_lock<std::mutex>& lock, mono_time now) {
-    if (held.empty() && due.empty())
-      return changed.wait(lock);
-    auto next = mono_time::max();
+    watched_until = mono_time::max();
     if (!held.empty())
-      next = held.begin()->first;
+      watched_until = held.begin()->first;
     if (!due.empty())
-      next = std::min(next, due.begin()->first);
-    changed.wait_for(lock, next - now);
+      watched_until = std::min(watched_until, due.begin()->first);
+    if (watched_until == mono_time::max())
+      sooner.wait(lock);
+    else
+      sooner.wait_for(lock, watched_until - now);
+  }
+
+  /// With the mutex held.
+  void watch_at(mono_time moment) {
+    if (moment < watched_until)
+      sooner.notify_one();
   }
 
   static void work(const std::shared_ptr<shared>& self);
@@ -60,7 +68,11 @@ struct call_queue::shared {
     const std::shared_ptr<shared>& self, void (*loop)(const std::shared_ptr<shared>&));
 
   std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable added;  ///< for the worker
+  std::condition_variable sooner; ///< for the watcher
+  std::condition_variable ended;  ///< for the destructor
+  /// When the watcher looks by itself.
+  mono_time watched_until = mono_time::max();
   post_function post;
   std::deque<std::shared_ptr<entry>> waiting;
   deadlines due;
@@ -74,7 +86,7 @@ struct call_queue::shared {
 void call_queue::shared::work(const std::shared_ptr<shared>& self) {
   std::unique_lock lock(self->mutex);
   for (;;) {
-    self->changed.wait(lock, [&] { return self->closed || !self->waiting.empty(); });
+    self->added.wait(lock, [&] { return self->closed || !self->waiting.empty(); });
     if (self->closed)
       return;
     const auto next = self->waiting.front();
@@ -89,7 +101,7 @@ void call_queue::shared::work(const std::shared_ptr<shared>& self) {
       self->answer(self, *next, std::move(answer));
     } else if (!self->closed) {
       self->held.emplace(not_before, std::pair{next, std::move(answer)});
-      self->changed.notify_all();
+      self->watch_at(not_before);
     }
   }
 }
@@ -118,7 +130,7 @@ void call_queue::shared::start(
     loop(self);
     const std::lock_guard lock(self->mutex);
     --self->threads;
-    self->changed.notify_all();
+    self->ended.notify_all();
   }).detach();
 }
 
@@ -134,8 +146,9 @@ call_queue::~call_queue() {
   shared_->waiting.clear();
   shared_->due.clear();
   shared_->held.clear();
-  shared_->changed.notify_all();
-  shared_->changed.wait_for(lock, patience, [&] { return shared_->threads == 0; });
+  shared_->added.notify_all();
+  shared_->sooner.notify_all();
+  shared_->ended.wait_for(lock, patience, [&] { return shared_->threads == 0; });
 }
 
 void call_queue::add(call made, nanoseconds deadline) {
@@ -143,7 +156,8 @@ void call_queue::add(call made, nanoseconds deadline) {
   const std::lock_guard lock(shared_->mutex);
   shared_->waiting.push_back(next);
   next->deadline = shared_->due.emplace(monotonic_now() + deadline, next);
-  shared_->changed.notify_all();
+  shared_->added.notify_one();
+  shared_->watch_at(next->deadline->first);
 }
 
 } // namespace drover
