@@ -8,6 +8,7 @@ namespace drover {
 void configure_actors(caf::actor_system_config& config) {
   configure_lock_types(config);
   config.add_message_types<caf::id_block::drover_actors>();
+  // Where the program does not bring a scheduler of its own (see runtime/program/link_scheduler).
   // Sharing wakes an idle actor sooner than stealing and costs nothing while idle. Two workers: the
   // shells are short, and one alone would stand behind a timer's burst.
   config.set("scheduler.policy", caf::atom("sharing"));

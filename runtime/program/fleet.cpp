@@ -1,6 +1,7 @@
 #include "runtime/program/fleet.hpp"
 
 #include "actors/pulse_actor.hpp"
+#include "runtime/program/link_scheduler.hpp"
 #include "runtime/program/node_links.hpp"
 
 #include <array>
@@ -38,10 +39,19 @@ result<wire::reply_body> no_owner() { return fail(errc::bug, "the node's owner d
 } // namespace
 
 struct fleet::parts {
-  parts(caf::actor_system_config& c, surroundings s, node_links l)
-    : links(std::move(l)), system(c), around(std::move(s)) {}
+  parts(surroundings s, node_links l)
+    : links(std::move(l)), config(links.loop()), system(config), around(std::move(s)) {}
+
+  /// CAF wants its config to live as long as the system.
+  struct configured : caf::actor_system_config {
+    explicit configured(std::shared_ptr<link_loop> loop) {
+      configure_actors(*this);
+      run_actors_on(*this, std::move(loop));
+    }
+  };
 
   node_links links;
+  configured config;
   caf::actor_system system;
   surroundings around;
   std::string controller;
@@ -53,18 +63,7 @@ struct fleet::parts {
   std::optional<std::string> cancel_reason;
 };
 
-namespace {
-
-/// CAF wants its config to live as long as the system, so both sit in one object.
-struct configured {
-  configured() { configure_actors(config); }
-  caf::actor_system_config config;
-};
-
-} // namespace
-
 result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_settings settings) {
-  static configured actors;
   link_needs needs;
   needs.access = settings.access;
   needs.agent_log_dir = settings.agent_log_dir;
@@ -73,7 +72,7 @@ result<std::unique_ptr<fleet>> fleet::open(const cluster_file& cluster, fleet_se
   if (!links)
     return tl::unexpected(links.error());
   auto p = std::make_unique<parts>(
-    actors.config, surroundings{settings.trace, [] { return wall_now(); }, settings.write_ahead},
+    surroundings{settings.trace, [] { return wall_now(); }, settings.write_ahead},
     std::move(*links));
   p->controller = controller_name();
   tree_settings tree;

@@ -1,6 +1,5 @@
 #include "runtime/program/node_links.hpp"
 
-#include "runtime/link/link_loop.hpp"
 #include "runtime/link/process_link.hpp"
 #include "runtime/link/ssh/ssh_link.hpp"
 #include "runtime/program/agent_command.hpp"
@@ -50,7 +49,7 @@ ssh_link_settings ssh_link_settings_of(
 
 result<node_links> node_links::of(const cluster_file& cluster, const link_needs& needs) {
   node_links made;
-  const auto loop = std::make_shared<link_loop>();
+  const auto loop = made.loop_ = std::make_shared<link_loop>();
   std::shared_ptr<ssh_shared> shared;
   for (const auto& [id, node] : cluster.nodes) {
     link_ptr way;

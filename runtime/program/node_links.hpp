@@ -6,6 +6,7 @@
 #include "runtime/base/trace.hpp"
 #include "runtime/cluster/cluster_file.hpp"
 #include "runtime/link/link.hpp"
+#include "runtime/link/link_loop.hpp"
 #include "runtime/link/ssh/ssh_settings.hpp"
 #include "runtime/link/ssh/ssh_shared.hpp"
 #include "runtime/program/fleet_access.hpp"
@@ -42,10 +43,13 @@ public:
   static result<node_links> of(const cluster_file& cluster, const link_needs& needs);
 
   const link_ptr& at(const node_id& node) const { return links_.at(node); }
+  /// The thread of them all.
+  const std::shared_ptr<link_loop>& loop() const { return loop_; }
   /// The agent's process where it is a child of this one.
   std::optional<pid_t> agent_pid(const node_id& node) const;
 
 private:
+  std::shared_ptr<link_loop> loop_;
   std::map<node_id, link_ptr> links_;
   std::map<node_id, std::shared_ptr<class process_link>> children_;
 };

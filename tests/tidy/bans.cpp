@@ -129,6 +129,7 @@ const std::vector<allowance>& allowances() {
     {"runtime/program/fleet", {"clock", "lock"}, "hands replies from the links' thread over"},
     {"runtime/program/interrupts", {"thread", "lock"}, "waits for signals on a thread"},
     {"runtime/program/node_check", {"clock", "lock"}, "asks all nodes and compares clocks"},
+    {"runtime/program/link_scheduler", {"lock"}, "is given work from any thread"},
     {"runtime/program/node_links", {"environment"}, "finds the ssh-agent, as ssh would"},
     {"runtime/program/past_runs", {"file"}, "past runs are files of the user"},
     {"runtime/program/node_claim", {"clock"}, "whoever has the node is waited for so long"},
