@@ -3,6 +3,7 @@
 #include "runtime/hypervisor/spawn.hpp"
 #include "runtime/hypervisor/tap.hpp"
 #include "runtime/hypervisor/unix_socket.hpp"
+#include "runtime/hypervisor/urgency.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -111,6 +112,8 @@ result<new_process> start_process(const process_plan& plan) {
   const auto pid = spawn(request);
   if (!pid)
     return tl::unexpected(pid.error());
+  if (plan.mark.role == stream_role::target)
+    let_others_go_first(*pid);
   new_process started{*pid, unique_fd(pidfd_open(*pid))};
   if (auto written = plan.files.write_pid(*pid); !written) {
     end_unfindable(started);

@@ -1,4 +1,5 @@
 #include "runtime/hypervisor/qemu_machine.hpp"
+#include "runtime/hypervisor/urgency.hpp"
 
 #include <utility>
 
@@ -10,6 +11,9 @@ namespace {
 
 /// A loaded host starts a hundred QEMUs at once: each may take long to get its turn.
 constexpr milliseconds start_deadline{30'000};
+/// How long a receiving QEMU lets everybody else go first: as long as eight of them take to start
+/// together on two cores. On a node whose guests leave no processor idle it is up later by this.
+constexpr milliseconds start_patience{200};
 /// How long an adopted QEMU may keep silent before the rescue socket is tried.
 constexpr milliseconds greeting_deadline{2'000};
 constexpr milliseconds reconnect_delay{200};
@@ -36,8 +40,8 @@ json capability_list(
 
 qemu_machine::qemu_machine(std::shared_ptr<machine_host> host, vm_id vm)
   : host_(std::move(host)), vm_(vm), files_(host_->settings.run_dir, vm),
-    reconnect_timer_(host_->loop), end_timer_(host_->loop), progress_timer_(host_->loop),
-    cancel_timer_(host_->loop), continue_timer_(host_->loop) {}
+    patience_timer_(host_->loop), reconnect_timer_(host_->loop), end_timer_(host_->loop),
+    progress_timer_(host_->loop), cancel_timer_(host_->loop), continue_timer_(host_->loop) {}
 
 // -- start ---------------------------------------------------------------------------------------
 
@@ -72,7 +76,17 @@ void qemu_machine::spawned(result<new_process> started) {
   }
   if (auto connected = connect(); !connected)
     return fail_start(connected.error());
+  if (mark_.role == stream_role::target)
+    start_in_the_end();
   ask_after_start();
+}
+
+void qemu_machine::start_in_the_end() {
+  patience_timer_.expires_after(start_patience);
+  patience_timer_.async_wait([weak = weak_from_this()](const asio::error_code& failure) {
+    if (const auto self = weak.lock(); self && !failure && self->process_)
+      run_as_usual(self->process_->pid());
+  });
 }
 
 result<void> qemu_machine::connect() {
@@ -166,6 +180,9 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
     return tl::unexpected(process.error());
   }
   self->process_ = std::move(*process);
+  // Its agent may have gone while it started.
+  if (!observes)
+    run_as_usual(self->process_->pid());
   self->mark_ = self->files_.read_stream();
   self->has_key_ = true;
   self->channels_ = 0;

@@ -76,6 +76,7 @@ private:
   void ask_after_start();
   void started(const result<nlohmann::json>& status);
   void fail_start(const error& why);
+  void start_in_the_end();
   void lost_connection();
   void shake_hands();
   void learn(const nlohmann::json& status, const nlohmann::json& migration);
@@ -147,6 +148,7 @@ private:
   std::shared_ptr<machine_process> process_;
   std::shared_ptr<qmp_client> client_;
   std::shared_ptr<qmp_client> rescue_;
+  asio::steady_timer patience_timer_;
   asio::steady_timer reconnect_timer_;
   asio::steady_timer end_timer_;
   std::function<void()> known_;

@@ -1,6 +1,7 @@
 // How a stream comes in at the target.
 #include "runtime/hypervisor/qemu_machine.hpp"
 #include "runtime/hypervisor/stream_key.hpp"
+#include "runtime/hypervisor/urgency.hpp"
 
 #include <fcntl.h>
 #include <utility>
@@ -73,6 +74,14 @@ void qemu_machine::key_given(
         return;
       if (!prepared)
         return answer(tl::unexpected(prepared.error()));
+      // From here on it may be the one that others wait for.
+      self->patience_timer_.cancel();
+      if (self->process_)
+        run_as_usual(self->process_->pid());
+      // QEMU reads a command byte by byte, so one that says nothing new is not said.
+      const bool is_fresh = !self->may_have_streamed_ && self->keys_given_ == 0;
+      if (is_fresh && here.key.empty() && here.channels == 1)
+        return answer(here);
       self->call(
         "migrate-set-parameters", self->stream_parameters(here.key),
         [here, answer](const result<json>& set) {

@@ -45,7 +45,8 @@ void qemu_machine::detach() {
     if (*client)
       (*client)->close();
   for (auto* timer :
-       {&reconnect_timer_, &end_timer_, &progress_timer_, &cancel_timer_, &continue_timer_})
+       {&patience_timer_, &reconnect_timer_, &end_timer_, &progress_timer_, &cancel_timer_,
+        &continue_timer_})
     timer->cancel();
 }
 
