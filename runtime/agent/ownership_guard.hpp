@@ -27,7 +27,7 @@
 //   continue_source  ticket     source   fresh, proof that the target made e void and never ran it,
 //                                        of the boot that e was streamed to, or somebody's
 //                                        assurance in its place; own QEMU postmigrate at e, or
-//                                        running
+//                                        running, or paused
 //   revert           ticket     source   fresh; own QEMU runs, not postmigrate at e, no stream
 //                                        under way
 //   release          ticket     source   fresh; own view: the target is the owner; own QEMU
