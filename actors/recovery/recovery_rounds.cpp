@@ -54,6 +54,9 @@ recovery_rounds::next_round recovery_rounds::looked(const node_inspections& seen
   if (!swept_) // What is removed is told, and gone in the next look.
     report_.stray = stray_marks(seen, report_.words);
   report_.idle = idle_vms(seen);
+  for (const auto& [node, told] : seen.parts)
+    if (!told.litter.empty())
+      report_.litter[node].insert(told.litter.begin(), told.litter.end());
   if (const auto why = objection_to(report_.words, seen)) {
     report_.objection = to_string(*why);
     next.over = true;

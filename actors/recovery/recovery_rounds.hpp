@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct recovery_report {
   std::map<node_id, std::string> silent;
   std::vector<std::pair<node_id, vm_id>> stray;
   std::vector<std::pair<node_id, vm_id>> idle;
+  /// Of any round: what streams have left in the nodes' run directories, by name.
+  std::map<node_id, std::set<std::string>> litter;
   operator_words words;
   recovery_mode mode = recovery_mode::act;
   std::string objection; ///< why nothing was done; empty = none

@@ -23,6 +23,9 @@ task<agent::answered> agent::handle(wire::inspect_handovers, mono_time until) {
   if (!parts)
     co_return tl::unexpected{parts.error()};
   wire::handover_parts answer;
+  answer.litter = machines_.litter();
+  if (settings_.access == agent_access::control)
+    machines_.sweep();
   for (auto& [vm, part] : *parts) {
     if (part.owner == settings_.node)
       co_await describe_config(part);

@@ -106,6 +106,10 @@ public:
   virtual std::string encryption_objection() const { return {}; }
 
   virtual std::vector<machine_status> list() const = 0;
+  /// Keys and sockets of streams whose QEMU is gone, by their name in the run directory.
+  virtual std::vector<std::string> litter() const { return {}; }
+  /// Removes them.
+  virtual void sweep() {}
   virtual std::optional<machine_status> find(vm_id vm) const = 0;
 
   /// Why a config cannot be started or received here, each a sentence; empty = it can.

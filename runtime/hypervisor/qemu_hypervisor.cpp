@@ -160,6 +160,26 @@ std::string qemu_hypervisor::encryption_objection() const {
          probed->encryption_fault + ")";
 }
 
+std::vector<std::string> qemu_hypervisor::litter() const {
+  const auto& dir = driver_->host->settings.run_dir;
+  std::vector<std::string> names;
+  for (const auto vm : streams_in(dir))
+    if (!driver_->find(vm))
+      for (auto& name : stream_files(dir, vm))
+        names.push_back(std::move(name));
+  return names;
+}
+
+void qemu_hypervisor::sweep() {
+  const auto& dir = driver_->host->settings.run_dir;
+  for (const auto vm : streams_in(dir))
+    if (!driver_->find(vm)) {
+      const run_files files{dir, vm};
+      files.remove_key();
+      files.remove_multifd();
+    }
+}
+
 std::vector<machine_status> qemu_hypervisor::list() const {
   std::vector<machine_status> all;
   for (const auto& [vm, machine] : driver_->machines)

@@ -24,6 +24,8 @@ public:
   std::string version() const override;
   std::string encryption_objection() const override;
   std::vector<machine_status> list() const override;
+  std::vector<std::string> litter() const override;
+  void sweep() override;
   std::optional<machine_status> find(vm_id vm) const override;
   std::vector<std::string> blockers(const std::string& config) const override;
   void start(vm_id vm, const std::string& config, callback<machine_status> answer) override;

@@ -8,7 +8,9 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <sys/stat.h>
 
@@ -157,20 +159,42 @@ void run_files::remove_all(log_file kind) const {
     fs::remove(log(), ignored);
 }
 
-std::vector<vm_id> vms_in(const fs::path& run_dir) {
-  std::vector<vm_id> vms;
+namespace {
+
+/// Of the files that are named "<vmid><extension>", one entry each, in order.
+std::vector<vm_id> vms_with(
+  const fs::path& run_dir, std::initializer_list<const char*> extensions) {
+  std::set<vm_id> vms;
   std::error_code failure;
   for (const auto& entry : fs::directory_iterator(run_dir, failure)) {
-    if (entry.path().extension() != ".pid")
+    const auto extension = entry.path().extension();
+    if (std::find(extensions.begin(), extensions.end(), extension) == extensions.end())
       continue;
     const auto stem = entry.path().stem().native();
     vm_id vm;
     const auto end = stem.data() + stem.size();
     if (std::from_chars(stem.data(), end, vm.value).ptr == end && vm.value > 0)
-      vms.push_back(vm);
+      vms.insert(vm);
   }
-  std::sort(vms.begin(), vms.end());
-  return vms;
+  return {vms.begin(), vms.end()};
 }
+
+} // namespace
+
+std::vector<vm_id> streams_in(const fs::path& run_dir) {
+  return vms_with(run_dir, {".tls", ".multifd"});
+}
+
+std::vector<std::string> stream_files(const fs::path& run_dir, vm_id vm) {
+  const run_files files{run_dir, vm};
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& path : {files.key_dir(), files.multifd()})
+    if (fs::exists(fs::symlink_status(path, ignored)))
+      names.push_back(path.filename().string());
+  return names;
+}
+
+std::vector<vm_id> vms_in(const fs::path& run_dir) { return vms_with(run_dir, {".pid"}); }
 
 } // namespace drover

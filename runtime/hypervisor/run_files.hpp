@@ -78,6 +78,11 @@ private:
   std::string base_;
 };
 
+/// The VMs that have a key or a socket of a stream there.
+std::vector<vm_id> streams_in(const std::filesystem::path& run_dir);
+/// Their names among them: "105.tls".
+std::vector<std::string> stream_files(const std::filesystem::path& run_dir, vm_id vm);
+
 /// The VMs that have a pid file.
 std::vector<vm_id> vms_in(const std::filesystem::path& run_dir);
 

@@ -68,6 +68,11 @@ std::string loose_ends(const recovery_report& report) {
   for (const auto& [node, vm] : report.stray)
     fmt::format_to(
       into, "VM {}: no node has it; its marks on {} {}\n", vm.value, node.value, marks);
+  for (const auto& [node, names] : report.litter)
+    fmt::format_to(
+      into, "node {}: left of streams whose QEMU is gone, {}: {}\n", node.value,
+      report.mode == recovery_mode::dry_run ? "would be removed" : "removed",
+      fmt::join(names, ", "));
   for (const auto& [node, vm] : report.idle)
     fmt::format_to(
       into, "VM {}: does not run on {}, although its config says onboot\n", vm.value, node.value);
@@ -131,6 +136,10 @@ std::string recovery_json(const recovery_report& report) {
   for (const auto& [node, why] : report.silent)
     silent.push_back(
       {{"node", node.value}, {"fenced", report.words.fenced.contains(node)}, {"reason", why}});
+  ordered_json litter = ordered_json::array();
+  for (const auto& [node, names] : report.litter)
+    for (const auto& name : names)
+      litter.push_back({{"node", node.value}, {"file", name}});
   return ordered_json{
            {"exit_code", exit_code(report)},
            {"objection", report.objection},
@@ -138,6 +147,7 @@ std::string recovery_json(const recovery_report& report) {
            {"vms", vms},
            {"stray_marks", pairs(report.stray)},
            {"idle", pairs(report.idle)},
+           {"litter", litter},
            {"unreachable", silent}}
            .dump(2) +
          "\n";

@@ -116,9 +116,11 @@ struct handover_part {
 /// here.
 struct handover_parts {
   std::vector<handover_part> parts; ///< by vmid
+  /// Keys and sockets of streams whose QEMU is gone; an agent that may write has removed them.
+  std::vector<std::string> litter;
   template <class Self, class F>
   static void fields(Self& s, F&& f) {
-    f("parts", s.parts);
+    f("parts", s.parts), f("litter", s.litter);
   }
 };
 

@@ -84,6 +84,25 @@ TEST_CASE("marks and half-written files without an owner go", "[system]") {
   CHECK(recovered(l, 0).at("stray_marks").empty());
 }
 
+TEST_CASE("keys and sockets of streams whose QEMU is gone are shown and go", "[system]") {
+  lab l{{{100}}};
+  l.start_all();
+  const std::vector<std::string> left{"n1/777.tls/keys.psk", "n2/778.multifd"};
+  put(l.directory() / left[0], "drover-777-1:00\n");
+  put(l.directory() / left[1], "");
+  const auto foreseen = text_of(l);
+  INFO(foreseen);
+  CHECK(foreseen.find("would be removed: 777.tls") != std::string::npos);
+  for (const auto& name : left)
+    CHECK(fs::exists(l.directory() / name));
+  CHECK(recovered(l, 0).at("litter").size() == 2);
+  for (const auto& name : left) {
+    INFO(name);
+    CHECK_FALSE(fs::exists(l.directory() / name));
+  }
+  CHECK(recovered(l, 0).at("litter").empty());
+}
+
 TEST_CASE("a QEMU without config, and a config without the QEMU that should run", "[system]") {
   lab l{{{100}, {101}}};
   l.start_all();

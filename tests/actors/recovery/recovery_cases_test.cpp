@@ -235,3 +235,14 @@ TEST_CASE("a QEMU whose config is nowhere is told with what is missing", "[recov
   CHECK(one.row->name == "no config");
   CHECK(one.command().find("put 105.conf into the directory") == 0);
 }
+TEST_CASE("what streams have left is told once, whichever round has seen it", "[recovery]") {
+  recovery_rounds rounds{{}, recovery_mode::act, mono_time{}};
+  node_inspections seen;
+  seen.parts[n1].litter = {"105.tls"};
+  seen.parts[n2];
+  REQUIRE(rounds.looked(seen, mono_time{}).over);
+  seen.parts[n1].litter.clear();
+  rounds.looked(seen, mono_time{} + std::chrono::seconds{1});
+  CHECK(rounds.report().litter.at(n1) == std::set<std::string>{"105.tls"});
+  CHECK(exit_code(rounds.report()) == 0);
+}
