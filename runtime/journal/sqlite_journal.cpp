@@ -18,6 +18,7 @@ constexpr std::int64_t application_id = 0x64726f76;
 constexpr std::int64_t schema_version = 1;
 /// How long a commit waits for another process' commit.
 constexpr int busy_ms = 3000;
+constexpr int look_again_ms = 10;
 
 constexpr const char* schema = R"(
 CREATE TABLE runs(
@@ -62,6 +63,7 @@ public:
 
 private:
   result<done> execute(const char* sql);
+  result<std::int64_t> recognise();
   /// Reading a statement costs more than running it, and these are run ten times for each VM. `sql`
   /// is a literal, named by its address.
   sqlite_statement& kept(const char* sql);
@@ -120,23 +122,31 @@ auto sqlite_journal::transaction(Work work) -> decltype(work()) {
   return worked;
 }
 
-result<done> sqlite_journal::prepare() {
-  sqlite3_busy_timeout(db_, busy_ms);
-  sqlite3_extended_result_codes(db_, 1);
-  // Nothing is written before the file is known to be ours or empty: WAL mode would change it.
+/// The version of the journal that is there, 0 in an empty file. All of it is read as it was at one
+/// moment, since another process may be making it.
+result<std::int64_t> sqlite_journal::recognise() {
+  if (auto begun = execute("BEGIN"); !begun)
+    return tl::unexpected(begun.error());
   const auto owner = pragma("PRAGMA application_id");
-  if (!owner)
-    return tl::unexpected(owner.error());
   const auto tables = pragma("SELECT count(*) FROM sqlite_master");
-  if (!tables)
-    return tl::unexpected(tables.error());
-  const std::string file = sqlite3_db_filename(db_, "main");
+  const auto version = pragma("PRAGMA user_version");
+  static_cast<void>(execute("ROLLBACK"));
+  for (const auto* read : {&owner, &tables})
+    if (!*read)
+      return *read;
   if (*owner != application_id && *tables > 0)
     return fail(
       errc::invalid,
       "this is another program's database; name another directory with --state-dir, or move it",
-      file);
-  const auto version = pragma("PRAGMA user_version");
+      sqlite3_db_filename(db_, "main"));
+  return version;
+}
+
+result<done> sqlite_journal::prepare() {
+  sqlite3_busy_timeout(db_, busy_ms);
+  sqlite3_extended_result_codes(db_, 1);
+  // Nothing is written before the file is known to be ours or empty: WAL mode would change it.
+  const auto version = recognise();
   if (!version)
     return tl::unexpected(version.error());
   if (*version > schema_version)
@@ -144,7 +154,7 @@ result<done> sqlite_journal::prepare() {
       errc::invalid,
       "a newer drover has written this journal (version " + std::to_string(*version) + ", " +
         std::to_string(schema_version) + " is known here); install that one, or move it away",
-      file);
+      sqlite3_db_filename(db_, "main"));
   for (const auto* setting :
        {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"})
     if (auto set = execute(setting); !set)
@@ -382,7 +392,15 @@ result<std::shared_ptr<journal>> open_journal(const std::filesystem::path& file)
     return tl::unexpected(std::move(why));
   }
   auto made = std::make_shared<sqlite_journal>(db);
-  if (auto ready = made->prepare(); !ready)
+  // Two that make it WAL at the same moment refuse each other at once, whatever patience was set:
+  // https://sqlite.org/wal.html, "Sometimes Queries Return SQLITE_BUSY In WAL Mode".
+  auto ready = made->prepare();
+  for (int waited_ms = 0; !ready && ready.error().code == errc::retry && waited_ms < busy_ms;
+       waited_ms += look_again_ms) {
+    sqlite3_sleep(look_again_ms);
+    ready = made->prepare();
+  }
+  if (!ready)
     return tl::unexpected(ready.error());
   return made;
 }
