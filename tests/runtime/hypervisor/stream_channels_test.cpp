@@ -182,7 +182,9 @@ TEST_CASE("memory goes by every channel, encrypted or not, and the VM moves") {
   n.wait_completed();
   CHECK(n.multifd_bytes() > 16U << 20U);
   REQUIRE(way->lines() == four + 1);
-  constexpr std::size_t share_least = 1U << 20U;
+  // QEMU gives its packets of 128 pages to whichever channel is free: on a busy machine one channel
+  // may have carried a single one.
+  constexpr std::size_t share_least = 128U * 4096U;
   for (std::size_t channel = 1; channel <= four; ++channel)
     CHECK(way->bytes(channel) > share_least);
   CHECK(n.resume(side::target));
