@@ -130,6 +130,8 @@ private:
   std::string cordon_lock() const;
   task<result<std::string>> cordon_holder();
   task<done> drop_stale_cordon();
+  /// What a request is answered whose success has nothing to tell.
+  static answered accepted_if(const result<done>& outcome);
   task<done> survey_ended(mono_time until);
   task<result<done>> not_cordoned();
   task<result<done>> not_being_finished(vm_id vm, mono_time until);

@@ -24,9 +24,7 @@ task<agent::answered> agent::handle(wire::move_config asked, mono_time until) {
   auto moving = t.how() == policy::lock ? move_under_lock(t, until) : move_away(t);
   const auto moved = co_await std::move(moving);
   pauses_.erase(t.vm());
-  if (!moved)
-    co_return tl::unexpected{moved.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(moved);
 }
 
 task<result<done>> agent::move_away(ticket t) {

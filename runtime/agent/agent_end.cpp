@@ -23,9 +23,7 @@ tl::unexpected<error> of_store(error why) {
 /// S: its QEMU has done its part. Nothing of the VM is taken away before the target owns it.
 task<agent::answered> agent::handle(wire::release_source asked, mono_time) {
   const auto released = co_await release(asked.evidence);
-  if (!released)
-    co_return tl::unexpected{released.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(released);
 }
 
 task<result<done>> agent::release(ticket t) {
@@ -45,9 +43,7 @@ task<result<done>> agent::release(ticket t) {
 
 task<agent::answered> agent::handle(wire::settle asked, mono_time until) {
   const auto settled = co_await settle(asked.evidence, until);
-  if (!settled)
-    co_return tl::unexpected{settled.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(settled);
 }
 
 /// Before any look into the store: what still wants to stream or to move under this epoch comes too
@@ -220,9 +216,7 @@ task<done> agent::end_copy_when_over(ticket t) {
 
 task<agent::answered> agent::handle(wire::continue_source asked, mono_time until) {
   const auto gone_on = co_await go_on(asked.evidence, asked.proof, until, asked.assurance);
-  if (!gone_on)
-    co_return tl::unexpected{gone_on.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(gone_on);
 }
 
 /// S runs again, on the proof that T never will, or stays paused if it was; a config that has moved

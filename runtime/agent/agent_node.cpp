@@ -250,9 +250,7 @@ task<agent::answered> agent::handle(wire::uncordon, mono_time) {
   if (*holder != controller_ && !holder->starts_with(controller_ + " "))
     co_return fail(errc::conflict, "the node is cordoned by somebody else", *holder);
   const auto dropped = co_await store_.drop_lock(cordon_lock(), *holder);
-  if (!dropped)
-    co_return tl::unexpected{dropped.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(dropped);
 }
 
 std::string agent::cordon_lock() const { return "drover-cordon-" + settings_.node.value; }
@@ -266,6 +264,12 @@ task<result<std::string>> agent::cordon_holder() {
     if (lock.name == cordon_lock())
       co_return lock.holder;
   co_return std::string{};
+}
+
+agent::answered agent::accepted_if(const result<done>& outcome) {
+  if (!outcome)
+    return tl::unexpected{outcome.error()};
+  return wire::accepted{};
 }
 
 /// What others have left on this node is known and its stale locks are gone, or the time is over.

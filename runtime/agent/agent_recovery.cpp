@@ -107,9 +107,7 @@ task<done> agent::describe_config(wire::handover_part& part) {
 
 task<agent::answered> agent::handle(wire::discard_copy asked, mono_time) {
   const auto discarded = co_await discard(asked.evidence);
-  if (!discarded)
-    co_return tl::unexpected{discarded.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(discarded);
 }
 
 /// T: the mark first, so that a late command finds nothing that it may let run.
@@ -134,9 +132,7 @@ task<result<done>> agent::discard(ticket t) {
 
 task<agent::answered> agent::handle(wire::close_handover asked, mono_time) {
   const auto closed = co_await close(asked.evidence);
-  if (!closed)
-    co_return tl::unexpected{closed.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(closed);
 }
 
 /// As `settle` does: first the lock, then the record.
@@ -173,9 +169,7 @@ task<agent::answered> agent::handle(wire::forget_vm asked, mono_time until) {
   if (!busy.taken())
     co_return busy.refusal();
   const auto forgotten = co_await forget(asked.vm);
-  if (!forgotten)
-    co_return tl::unexpected{forgotten.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(forgotten);
 }
 
 task<result<done>> agent::forget(vm_id vm) {

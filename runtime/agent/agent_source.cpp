@@ -256,9 +256,7 @@ task<agent::answered> agent::handle(wire::set_downtime_limit asked, mono_time) {
     co_return tl::unexpected{verdict.error()};
   const auto set =
     co_await machine_.set_downtime_limit(asked.evidence.vm(), asked.downtime_limit_ms);
-  if (!set)
-    co_return tl::unexpected{set.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(set);
 }
 
 task<agent::answered> agent::handle(wire::cancel_stream asked, mono_time) {
@@ -267,9 +265,7 @@ task<agent::answered> agent::handle(wire::cancel_stream asked, mono_time) {
   if (!verdict)
     co_return tl::unexpected{verdict.error()};
   const auto cancelled = co_await machine_.cancel_stream(t.vm(), t.number());
-  if (!cancelled)
-    co_return tl::unexpected{cancelled.error()};
-  co_return wire::accepted{};
+  co_return accepted_if(cancelled);
 }
 
 /// At S and at T: each answers for its own QEMU.
