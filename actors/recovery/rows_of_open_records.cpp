@@ -223,8 +223,7 @@ std::vector<recovery_row> rows_of_gone_sources() {
      "it is gone on {source}; {target} has loaded it and has lost its marks",
      "nothing: without them it cannot run there",
      "drover recover --ran {vm}, with --fenced {source} if that was said: its memory is given up, "
-     "and "
-     "it starts from its disks",
+     "and it starts from its disks",
      [](const situation& s) { return loaded_without_source(s) && s.mark == mark::forgotten; }},
     {"source fenced",
      needs_operator,

@@ -24,7 +24,7 @@ task<agent::answered> agent::handle(wire::inspect_handovers, mono_time until) {
     co_return tl::unexpected{parts.error()};
   wire::handover_parts answer;
   answer.litter = machines_.litter();
-  if (settings_.access == agent_access::control)
+  if (!answer.litter.empty() && settings_.access == agent_access::control)
     machines_.sweep();
   for (auto& [vm, part] : *parts) {
     if (part.owner == settings_.node)

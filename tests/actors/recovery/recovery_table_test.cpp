@@ -312,10 +312,6 @@ TEST_CASE("the last copy goes only where it is old", "[recovery]") {
 }
 
 TEST_CASE("a fact that was missing ends the matter once it is told", "[recovery]") {
-  struct told_later {
-    const char* row;
-    situation s;
-  };
   situation half;
   half.record = word::open_completed;
   half.source = copy::complete;
