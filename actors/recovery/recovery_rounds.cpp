@@ -51,8 +51,9 @@ recovery_rounds::next_round recovery_rounds::looked(const node_inspections& seen
   next_round next;
   report_.silent = seen.silent;
   report_.last = recovery_cases(seen, report_.words);
+  report_.stray_left = stray_marks(seen, report_.words);
   if (!swept_) // What is removed is told, and gone in the next look.
-    report_.stray = stray_marks(seen, report_.words);
+    report_.stray = report_.stray_left;
   report_.idle = idle_vms(seen);
   for (const auto& [node, told] : seen.parts)
     if (!told.litter.empty())
@@ -108,7 +109,7 @@ int exit_code(const recovery_report& report) {
   if (any(recovery_verdict::needs_operator))
     return 6;
   const bool acts = report.mode == recovery_mode::act;
-  if (acts && (any(recovery_verdict::wait) || unfinished))
+  if (acts && (any(recovery_verdict::wait) || unfinished || !report.stray_left.empty()))
     return 5;
   const bool blind = std::any_of(report.silent.begin(), report.silent.end(), [&](const auto& n) {
     return !report.words.fenced.contains(n.first);

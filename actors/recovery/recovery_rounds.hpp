@@ -28,7 +28,9 @@ struct recovery_report {
   std::vector<recovery_action> actions; ///< in the order of the rounds
   std::vector<recovery_case> last;      ///< as it was seen last
   std::map<node_id, std::string> silent;
+  /// Marks of VMs that no node has, and those of them that the last look still saw.
   std::vector<std::pair<node_id, vm_id>> stray;
+  std::vector<std::pair<node_id, vm_id>> stray_left;
   std::vector<std::pair<node_id, vm_id>> idle;
   /// Of any round: what streams have left in the nodes' run directories, by name.
   std::map<node_id, std::set<std::string>> litter;

@@ -64,10 +64,16 @@ std::string findings(const recovery_report& report) {
 std::string loose_ends(const recovery_report& report) {
   std::string text;
   auto into = std::back_inserter(text);
-  const auto marks = report.mode == recovery_mode::dry_run ? "would be removed" : "are removed";
-  for (const auto& [node, vm] : report.stray)
+  const auto& left = report.stray_left;
+  for (const auto& one : report.stray) {
+    const bool is_left = std::find(left.begin(), left.end(), one) != left.end();
+    const auto* marks = report.mode == recovery_mode::dry_run ? "would be removed"
+                        : is_left                             ? "could not be removed"
+                                                              : "are removed";
     fmt::format_to(
-      into, "VM {}: no node has it; its marks on {} {}\n", vm.value, node.value, marks);
+      into, "VM {}: no node has it; its marks on {} {}\n", one.second.value, one.first.value,
+      marks);
+  }
   for (const auto& [node, names] : report.litter)
     fmt::format_to(
       into, "node {}: left of streams whose QEMU is gone, {}: {}\n", node.value,
@@ -146,6 +152,7 @@ std::string recovery_json(const recovery_report& report) {
            {"actions", actions},
            {"vms", vms},
            {"stray_marks", pairs(report.stray)},
+           {"stray_marks_left", pairs(report.stray_left)},
            {"idle", pairs(report.idle)},
            {"litter", litter},
            {"unreachable", silent}}

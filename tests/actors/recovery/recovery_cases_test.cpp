@@ -182,6 +182,27 @@ TEST_CASE("marks of VMs that are no more are stray only when every node is heard
   CHECK(stray_marks(seen, words).empty());
 }
 
+TEST_CASE("marks that a recovery removes are told, and so are those that stay", "[recovery]") {
+  node_inspections seen;
+  handover_part marked;
+  marked.vm = vm;
+  marked.run = epoch{3};
+  seen.parts[n1].parts.push_back(marked);
+  const auto left_after = [&seen](const node_inspections& later) {
+    recovery_rounds rounds{{}, recovery_mode::act, mono_time{}};
+    const auto first = rounds.looked(seen, mono_time{});
+    REQUIRE(first.chores.size() == 1);
+    REQUIRE(rounds.looked(later, mono_time{} + first.pause).over);
+    CHECK(rounds.report().stray.size() == 1);
+    CHECK(exit_code(rounds.report()) == (rounds.report().stray_left.empty() ? 0 : 5));
+    return rounds.report().stray_left.size();
+  };
+  node_inspections gone;
+  gone.parts[n1];
+  CHECK(left_after(gone) == 0);
+  CHECK(left_after(seen) == 1);
+}
+
 TEST_CASE("a VM that should run and does not is told", "[recovery]") {
   node_inspections seen;
   handover_part idle;
