@@ -127,9 +127,15 @@ event_condition read_event_condition(wire::object_reader& from) {
   return condition;
 }
 
+bool is_detail(std::string_view event) {
+  return event == message_carried::name || event == view_changed::name;
+}
+
 bool fits(const event_condition& condition, const trace_event& event) {
   if (condition.event == any_event)
-    return true;
+    return std::visit(
+      [](const auto& body) { return !is_detail(std::remove_cvref_t<decltype(body)>::name); },
+      event.body);
   return std::visit(
     [&](const auto& body) {
       if (condition.event != std::remove_cvref_t<decltype(body)>::name)

@@ -11,12 +11,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace drover {
 
 /// {"event": "phase_changed", "vm": 105, "to": "streaming", "count": 3}
 struct event_condition {
-  std::string event;                            ///< "any" = whichever comes
+  std::string event;                            ///< "any" = whichever comes, but for details
   std::map<std::string, nlohmann::json> fields; ///< each must be equal
   std::uint32_t count = 1;                      ///< which of these events, from 1
   std::uint32_t count_most = 0;                 ///< above `count`: one of these is drawn
@@ -29,6 +30,10 @@ nlohmann::json to_json(const event_condition& condition);
 event_condition drawn(event_condition condition, luck& chance);
 
 event_condition read_event_condition(wire::object_reader& from);
+
+/// Lines on a link and views of the store. A run is traced with or without them, and nothing that
+/// is counted may depend on it.
+bool is_detail(std::string_view event);
 
 /// Looks at one event of the trace.
 bool fits(const event_condition& condition, const trace_event& event);

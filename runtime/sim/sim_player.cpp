@@ -47,7 +47,7 @@ sim_world_settings settings_of(const scenario_file& scenario, const sim_play_set
   const bool waits_for_details =
     std::any_of(scenario.actions.begin(), scenario.actions.end(), [](const auto& a) {
       const auto of_details = [](const std::optional<event_condition>& when) {
-        return when && (when->event == message_carried::name || when->event == view_changed::name);
+        return when && is_detail(when->event);
       };
       const auto* e = std::get_if<action::evacuate>(&a.what);
       return of_details(a.when) || (e != nullptr && of_details(e->killed_at));

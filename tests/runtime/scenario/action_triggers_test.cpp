@@ -42,3 +42,16 @@ TEST_CASE("an action with an event is due at its count, once", "[triggers]") {
   CHECK_FALSE(triggers.next(monotonic_now()));
   CHECK(triggers.never_due().empty());
 }
+
+TEST_CASE("any event is counted the same with and without lines and views", "[triggers]") {
+  scenario_action a;
+  a.when = event_condition{"any", {}, 2};
+  action_triggers triggers{{a}};
+  triggers.begin(monotonic_now());
+  triggers.take(streaming(100));
+  triggers.take({{}, message_carried{}});
+  triggers.take({{}, view_changed{}});
+  CHECK_FALSE(triggers.next(monotonic_now() + 1s));
+  triggers.take(streaming(101));
+  CHECK(triggers.next(monotonic_now() + 1s) == 0U);
+}
