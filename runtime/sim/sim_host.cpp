@@ -56,23 +56,30 @@ public:
   agent_program(sim_host& host, std::uint64_t number, sim_peer_output output)
     : host_(host), number_(number), output_(std::move(output)), clock_(host), seat_(host, number),
       marks_(host), store_(host.parts_.store.open(
-                      host.node_, [this](const store_operation& o) { desk_.store_operated(o); })),
-      desk_(
+                      host.node_, [this](const store_operation& o) { desk_->store_operated(o); })),
+      desk_(std::make_unique<agent_desk>(
         host.node_, agent_access::control,
-        {clock_, seat_, [this](agent::sender send) { return make_agent(std::move(send)); },
-         [this](std::string line) { output_.write(std::move(line)); }, [this] { leave(); }}) {}
+        agent_desk_ports{
+          clock_, seat_, [this](agent::sender send) { return make_agent(std::move(send)); },
+          [this](std::string line) { output_.write(std::move(line)); }, [this] { leave(); }})) {}
 
-  void start() { desk_.start(); }
+  void start() { desk_->start(); }
   void take_line(std::string line) override {
-    if (clock_.runs())
-      desk_.take_line(std::move(line));
+    if (desk_)
+      desk_->take_line(std::move(line));
   }
   void input_ended() override {
-    if (clock_.runs())
-      desk_.input_ended();
+    if (desk_)
+      desk_->input_ended();
   }
-  /// After this nothing of it runs any more.
-  void stop() { clock_.stop(); }
+  /// After this nothing of it runs any more, also not what store and QEMU still answer: the link
+  /// may hold this object until the news has come to its other end.
+  void stop() {
+    clock_.stop();
+    desk_.reset();
+    machines_.reset();
+    store_.reset();
+  }
   const sim_peer_output& output() const { return output_; }
 
 private:
@@ -89,7 +96,6 @@ private:
       });
     }
     void stop() { *runs_ = false; }
-    bool runs() const { return *runs_; }
 
   private:
     const sim_host& host_;
@@ -124,8 +130,8 @@ private:
   mark_shelf marks_;
   std::unique_ptr<store> store_;
   std::unique_ptr<hypervisor> machines_;
-  /// Destroyed first: its agent uses the ports.
-  agent_desk desk_;
+  /// Destroyed first: its agent uses the ports. Null = the process has ended.
+  std::unique_ptr<agent_desk> desk_;
 };
 
 sim_host::sim_host(node_id node, std::uint64_t memory_bytes, sim_host_parts parts)
