@@ -48,6 +48,13 @@ struct machine_host : std::enable_shared_from_this<machine_host> {
       });
   }
 
+  /// Nothing is started any more, and what is being started has its files. Whoever has the node's
+  /// seat next finds it only by them.
+  void end_starts() {
+    spawner_.stop();
+    spawner_.join();
+  }
+
   /// Answers on the loop, after the call that asked is through.
   template <class T>
   void answer_later(callback<T> answer, result<T> value) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -41,6 +42,11 @@ std::vector<std::string> words_of(pid_t pid) {
   return words;
 }
 
+bool names_pid_file(const std::vector<std::string>& words, const std::filesystem::path& pid_file) {
+  const auto at = std::find(words.begin(), words.end(), "-pidfile");
+  return at != words.end() && std::next(at) != words.end() && *std::next(at) == pid_file.native();
+}
+
 /// The process is the QEMU of this pid file: its command line names the file.
 bool is_machine_of(int handle, pid_t pid, const std::filesystem::path& pid_file) {
   auto words = words_of(pid);
@@ -53,8 +59,47 @@ bool is_machine_of(int handle, pid_t pid, const std::filesystem::path& pid_file)
       return false;
     words = words_of(pid);
   }
-  const auto at = std::find(words.begin(), words.end(), "-pidfile");
-  return at != words.end() && std::next(at) != words.end() && *std::next(at) == pid_file.native();
+  return names_pid_file(words, pid_file);
+}
+
+unique_fd handle_of_machine(pid_t pid, const run_files& files) {
+  // First the handle, then the look at the command line: the number cannot change its owner
+  // between.
+  unique_fd handle(pid > 0 ? pidfd_open(pid) : -1);
+  if (!handle || is_machine_of(handle.get(), pid, files.pid()))
+    return handle;
+  siginfo_t ignored{};
+  ::waitid(
+    static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle.get()), &ignored, WEXITED | WNOHANG);
+  return {};
+}
+
+/// One whose agent was killed between its start and the note of its number; 0 = there is none.
+pid_t search_machine_of(const std::filesystem::path& pid_file) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc", ignored}) {
+    const auto name = entry.path().filename().native();
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc{} || pid <= 1)
+      continue;
+    if (names_pid_file(words_of(pid), pid_file))
+      return pid;
+  }
+  return 0;
+}
+
+/// A new process is still its agent's for an instant, but has the sockets already: the greeting, or
+/// the end of the connection, tells what has become of it.
+pid_t await_machine_of(const run_files& files) {
+  constexpr int patience_ms = 1'000;
+  if (const auto pid = search_machine_of(files.pid()); pid > 0)
+    return pid;
+  if (const auto connection = connect_at_once(files.rescue())) {
+    pollfd told{connection->get(), POLLIN, 0};
+    ::poll(&told, 1, patience_ms);
+  }
+  // It may also have become one between the two looks.
+  return search_machine_of(files.pid());
 }
 
 /// A QEMU without its pid file would never be found again.
@@ -135,19 +180,14 @@ std::shared_ptr<machine_process> machine_process::watch(
 
 result<std::shared_ptr<machine_process>> machine_process::adopt(
   asio::io_context& loop, const run_files& files, gone on_gone) {
-  const auto pid = files.read_pid();
-  // First the handle, then the look at the command line: the number cannot change its owner
-  // between.
-  unique_fd handle(pid > 0 ? pidfd_open(pid) : -1);
-  if (!handle || !is_machine_of(handle.get(), pid, files.pid())) {
-    if (handle) {
-      siginfo_t ignored{};
-      ::waitid(
-        static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle.get()), &ignored,
-        WEXITED | WNOHANG);
-    }
-    return fail(errc::lost, "its QEMU is gone", files.pid().native());
+  auto pid = files.read_pid();
+  auto handle = handle_of_machine(pid, files);
+  if (!handle) {
+    pid = await_machine_of(files);
+    handle = handle_of_machine(pid, files);
   }
+  if (!handle)
+    return fail(errc::lost, "its QEMU is gone", files.pid().native());
   return watch(loop, {pid, std::move(handle)}, std::move(on_gone));
 }
 

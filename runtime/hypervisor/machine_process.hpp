@@ -43,7 +43,9 @@ public:
 
   static std::shared_ptr<machine_process> watch(
     asio::io_context& loop, new_process started, gone on_gone);
-  /// Finds the process of the pid file again; `lost` when it is gone or another one has its number.
+  /// Finds the process of the pid file again, also one whose agent was killed before it could write
+  /// that file; `lost` when it is gone or another one has its number. Waits up to 1 s for one that
+  /// was being started when its agent was killed.
   static result<std::shared_ptr<machine_process>> adopt(
     asio::io_context& loop, const run_files& files, gone on_gone);
 

@@ -26,6 +26,7 @@ public:
     host->events = nullptr;
     for (const auto& [vm, machine] : machines)
       machine->detach();
+    host->end_starts();
   }
 
   std::shared_ptr<machine_host> host;

@@ -17,6 +17,8 @@ constexpr milliseconds start_patience{200};
 /// How long an adopted QEMU may keep silent before the rescue socket is tried.
 constexpr milliseconds greeting_deadline{2'000};
 constexpr milliseconds reconnect_delay{200};
+/// A QEMU whose socket nobody can reach must not keep its node's other VMs from being attended.
+constexpr int vain_connects_most = 10;
 
 std::string word(const json& object, const char* key) {
   return object.is_object() && object.contains(key) && object.at(key).is_string()
@@ -181,8 +183,12 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
   }
   self->process_ = std::move(*process);
   // Its agent may have gone while it started.
-  if (!observes)
+  if (!observes) {
     run_as_usual(self->process_->pid());
+    // Without it, it would be searched for again the next time.
+    if (self->files_.read_pid() != self->process_->pid())
+      static_cast<void>(self->files_.write_pid(self->process_->pid()));
+  }
   self->mark_ = self->files_.read_stream();
   self->has_key_ = true;
   self->channels_ = 0;
@@ -288,8 +294,11 @@ void qemu_machine::lost_connection() {
     // One that was just launched has nothing to say to a second connection.
     if (self->phase_ == phase::starting && !self->known_)
       return self->fail_start({errc::refused, "it closed its control socket", {}});
-    if (!self->connect())
+    if (!self->connect()) {
+      if (self->known_ && ++self->vain_connects_ == vain_connects_most)
+        self->ask_rescue();
       return self->lost_connection();
+    }
     self->shake_hands();
   });
 }

@@ -150,6 +150,7 @@ private:
   std::shared_ptr<qmp_client> rescue_;
   asio::steady_timer patience_timer_;
   asio::steady_timer reconnect_timer_;
+  int vain_connects_ = 0; ///< to one that was found again
   asio::steady_timer end_timer_;
   std::function<void()> known_;
   std::vector<callback<machine_status>> start_answers_;

@@ -195,6 +195,8 @@ std::vector<std::string> stream_files(const fs::path& run_dir, vm_id vm) {
   return names;
 }
 
-std::vector<vm_id> vms_in(const fs::path& run_dir) { return vms_with(run_dir, {".pid"}); }
+std::vector<vm_id> vms_in(const fs::path& run_dir) {
+  return vms_with(run_dir, {".pid", ".started"});
+}
 
 } // namespace drover

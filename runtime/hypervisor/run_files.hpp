@@ -83,7 +83,7 @@ std::vector<vm_id> streams_in(const std::filesystem::path& run_dir);
 /// Their names among them: "105.tls".
 std::vector<std::string> stream_files(const std::filesystem::path& run_dir, vm_id vm);
 
-/// The VMs that have a pid file.
+/// The VMs that have a QEMU there, or had one whose agent could not clean up.
 std::vector<vm_id> vms_in(const std::filesystem::path& run_dir);
 
 /// Replaces the file in one step; what was there before stays when that fails.

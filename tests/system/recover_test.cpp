@@ -77,7 +77,9 @@ void require_recovered(lab& l) {
   INFO(again.dump(2));
   CHECK(again.at("exit_code") == 0);
   CHECK(again.at("actions").empty());
-  CHECK(l.run_json({"status"}, 60s).at("unfinished").empty());
+  const auto unfinished = l.run_json({"status"}, 60s).at("unfinished");
+  INFO(unfinished.dump(2));
+  CHECK(unfinished.empty());
   for (const auto& vm : l.vms()) {
     INFO("VM " << vm.number);
     REQUIRE(l.beacons().wait_for_beats(vm_id{vm.number}, 3, 30s));

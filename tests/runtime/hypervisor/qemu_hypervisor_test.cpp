@@ -143,6 +143,57 @@ TEST_CASE("a pid file of another process is no VM, and the process is left alone
   CHECK(n.state(side::target) == run_state::running);
 }
 
+TEST_CASE("a QEMU whose agent was killed before it could note its number is found again") {
+  contracts::event_log log;
+  node n;
+  REQUIRE(code_of(n.start(side::source, n.qemu().small_config())) == "ok");
+  const auto pid = n.pid(side::source);
+  fs::remove(n.files(side::source).pid());
+  n.qemu().restart(side::source, log);
+  const auto found = n.attach(side::source);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].state == run_state::running);
+  CHECK(n.pid(side::source) == pid);
+  CHECK(code_of(n.quit(side::source)) == "ok");
+}
+
+TEST_CASE("what is left of a start that came to nothing goes, without a wait") {
+  node n;
+  const auto files = n.files(side::source);
+  REQUIRE(files.write_started("name: a\n"));
+  CHECK(n.attach(side::source).empty());
+  CHECK_FALSE(fs::exists(files.started()));
+}
+
+TEST_CASE("a QEMU whose sockets are gone keeps no other VM waiting, and can be killed") {
+  contracts::event_log log;
+  node n;
+  REQUIRE(code_of(n.start(side::source, n.qemu().small_config())) == "ok");
+  for (const auto& path : {n.files(side::source).control(), n.files(side::source).rescue()})
+    fs::remove(path);
+  n.qemu().restart(side::source, log);
+  const auto found = n.attach(side::source);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].state == run_state::other);
+  CHECK(code_of(n.kill(side::source)) == "ok");
+}
+
+TEST_CASE("what a driver was starting when it was destroyed can be found, or never comes") {
+  contracts::event_log log;
+  node n;
+  for (int delay_ms = 0; delay_ms < 12; ++delay_ms) {
+    n.at(side::source).start(n.vm, n.qemu().small_config(), [](const result<machine_status>&) {});
+    ::poll(nullptr, 0, delay_ms);
+    n.qemu().restart(side::source, log);
+    const bool was_found = n.pid(side::source) > 0;
+    ::poll(nullptr, 0, 30);
+    CHECK((n.pid(side::source) > 0) == was_found);
+    CHECK(n.attach(side::source).size() == (was_found ? 1 : 0));
+    if (was_found)
+      REQUIRE(code_of(n.kill(side::source)) == "ok");
+  }
+}
+
 TEST_CASE("a second QEMU of the same run directory does not start") {
   node n;
   REQUIRE(code_of(n.start(side::source, n.qemu().small_config())) == "ok");

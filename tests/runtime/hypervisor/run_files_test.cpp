@@ -36,16 +36,16 @@ TEST_CASE("the run directory's files are read as they were written, and broken o
   CHECK(fs::is_empty(dir));
 }
 
-TEST_CASE("only pid files of VMs are VMs") {
+TEST_CASE("only what names a VM and its process or start is one") {
   contracts::qemu_rig rig;
   const auto dir = rig.settings(contracts::side::source).run_dir;
   for (const auto* name :
-       {"200.pid", "100.pid", "x.pid", "0.pid", ".pid", "100.qmp", "300.pid.new"})
+       {"200.pid", "100.pid", "x.pid", "0.pid", ".pid", "100.qmp", "300.pid.new", "400.started"})
     std::ofstream(dir / name) << "1\n";
-  CHECK(vms_in(dir) == std::vector{vm_id{100}, vm_id{200}});
+  CHECK(vms_in(dir) == std::vector{vm_id{100}, vm_id{200}, vm_id{400}});
   CHECK(vms_in(dir / "none").empty());
   // Nothing of this may be taken for a QEMU of the rig.
-  for (const auto* name : {"200.pid", "100.pid"})
+  for (const auto* name : {"200.pid", "100.pid", "400.started"})
     fs::remove(dir / name);
 }
 
