@@ -26,18 +26,6 @@ std::string word(const json& object, const char* key) {
            : std::string{};
 }
 
-/// Set only where the binary lists them. Events: nothing polls for the end. Return path: the source
-/// is `completed` only when the target has loaded everything. Late activation: the target takes the
-/// locks of shared disks at `cont` only, so that the source can still go on until then.
-json capability_list(
-  const std::set<std::string>& known, std::initializer_list<const char*> wanted) {
-  json list = json::array();
-  for (const auto* name : wanted)
-    if (known.contains(name))
-      list.push_back({{"capability", name}, {"state", true}});
-  return {{"capabilities", std::move(list)}};
-}
-
 } // namespace
 
 qemu_machine::qemu_machine(std::shared_ptr<machine_host> host, vm_id vm)
@@ -51,7 +39,7 @@ std::shared_ptr<qemu_machine> qemu_machine::launch(
   std::shared_ptr<machine_host> host, launch_plan plan, callback<machine_status> answer) {
   std::shared_ptr<qemu_machine> self(new qemu_machine(std::move(host), plan.vm));
   self->config_ = plan.config;
-  self->capabilities_ = plan.capabilities;
+  self->switches_ = migration_switches{plan.capabilities};
   if (plan.number > epoch{})
     self->mark_ = {plan.number, stream_role::target};
   self->join_start(std::move(answer));
@@ -116,18 +104,36 @@ result<void> qemu_machine::connect() {
 void qemu_machine::ask_after_start() {
   // The client holds these until QEMU is up; its end, should it not get there, comes by the
   // process.
-  if (mark_.role == stream_role::target)
-    client_->call(
-      "migrate-set-capabilities",
-      capability_list(capabilities_, {"events", "return-path", "late-block-activate"}),
-      start_deadline, [weak = weak_from_this()](const result<json>& set) {
-        if (const auto self = weak.lock(); self && !set)
-          self->started(set);
-      });
+  const bool receives = mark_.role == stream_role::target;
+  switch_migration(
+    receives ? switches_of_target() : switches_of_any(), start_deadline,
+    [weak = weak_from_this(), receives](const result<done>& set) {
+      // One that runs at once is asked again when it streams.
+      if (const auto self = weak.lock(); self && !set && receives)
+        self->started(tl::unexpected(set.error()));
+    });
   client_->call(
     "query-status", nullptr, start_deadline, [weak = weak_from_this()](const result<json>& status) {
       if (const auto self = weak.lock())
         self->started(status);
+    });
+}
+
+void qemu_machine::switch_migration(
+  const migration_switches::wanted& all, milliseconds deadline, callback<done> answer) {
+  const auto changes = switches_.changes(all);
+  if (changes.empty())
+    return answer(done{});
+  if (!client_)
+    return host_->answer_later<done>(
+      std::move(answer), fail(errc::retry, "there is no connection to QEMU"));
+  switches_.forget(changes);
+  client_->call(
+    "migrate-set-capabilities", argument_of(changes), deadline,
+    [weak = weak_from_this(), changes, answer = std::move(answer)](const result<json>& set) {
+      if (const auto self = weak.lock(); self && set)
+        self->switches_.note(changes);
+      answer(set ? result<done>(done{}) : tl::unexpected(set.error()));
     });
 }
 
@@ -190,7 +196,9 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
       static_cast<void>(self->files_.write_pid(self->process_->pid()));
   }
   self->mark_ = self->files_.read_stream();
-  self->has_key_ = true;
+  // What was set up for a stream, its mark tells; a key may be left without one.
+  self->has_key_ = self->mark_.role != stream_role::none;
+  self->may_keep_old_key_ = true;
   self->channels_ = 0;
   self->may_have_streamed_ = true;
   // Whoever would have made the connections of a stream with several channels has gone.
@@ -214,11 +222,8 @@ void qemu_machine::shake_hands() {
   client_->call(
     "query-migrate-capabilities", nullptr, greeting_deadline,
     [weak = weak_from_this()](const result<json>& list) {
-      const auto self = weak.lock();
-      if (!self || !list || !list->is_array())
-        return;
-      for (const auto& one : *list)
-        self->capabilities_.insert(word(one, "capability"));
+      if (const auto self = weak.lock(); self && list)
+        self->switches_.learn(*list);
     });
   const auto status = std::make_shared<json>();
   client_->call("query-status", nullptr, greeting_deadline, [status](const result<json>& answer) {
@@ -245,6 +250,9 @@ void qemu_machine::learn(const json& status, const json& migration) {
     return shake_hands();
   run_state_ = word(status, "status");
   phase_ = phase::up;
+  // QEMU keeps the word of its last stream, whoever began it.
+  if (mark_.role == stream_role::none && word(migration, "status").empty())
+    may_have_streamed_ = false;
   learn_stream(migration);
   const bool was_known = known_ == nullptr;
   become_known();

@@ -8,6 +8,7 @@
 
 #include "runtime/hypervisor/machine_host.hpp"
 #include "runtime/hypervisor/machine_process.hpp"
+#include "runtime/hypervisor/migration_switches.hpp"
 #include "runtime/hypervisor/qmp_client.hpp"
 #include "runtime/hypervisor/run_files.hpp"
 #include "runtime/hypervisor/stream_channels.hpp"
@@ -65,6 +66,7 @@ public:
   void resume(callback<wall_time> answer);
 
 private:
+  static constexpr milliseconds command_deadline{10'000};
   enum class phase : std::uint8_t { starting, up, gone };
   enum class stream_phase : std::uint8_t { none, connecting, begun, ended };
 
@@ -88,6 +90,9 @@ private:
   std::string reason_of(const std::string& how) const;
   template <class T>
   void answer_all(std::vector<callback<T>>& answers, const result<T>& value);
+  /// Says only what is not known to stand so already; `answer` may come inside this call.
+  void switch_migration(
+    const migration_switches::wanted& all, milliseconds deadline, callback<done> answer);
   void call(
     std::string_view command, const nlohmann::json& arguments, callback<nlohmann::json> answer);
   void ask_status();
@@ -115,7 +120,7 @@ private:
   void learn_stream(const nlohmann::json& migration);
 
   // Several channels: qemu_machine_channels.cpp.
-  void add_channels(nlohmann::json& capabilities) const;
+  void add_channels(migration_switches::wanted& all) const;
   nlohmann::json stream_parameters(const std::string& key) const;
   void set_receiving_channels(std::uint32_t channels, callback<done> answer);
   void admitted_channel(unique_fd connection);
@@ -143,7 +148,7 @@ private:
   std::string run_state_; ///< QEMU's own word; empty = not known
   std::string config_;
   stream_mark mark_;
-  std::set<std::string> capabilities_;
+  migration_switches switches_;
 
   std::shared_ptr<machine_process> process_;
   std::shared_ptr<qmp_client> client_;
@@ -165,8 +170,9 @@ private:
   bool parameters_set_ = false;
   bool may_have_streamed_ = false; ///< this QEMU, under an earlier attempt or agent
   std::uint64_t keys_given_ = 0;
-  bool has_key_ = false; ///< QEMU may hold a key; of one that was found again, nobody knows
-  unique_fd connection_; ///< stands, and waits for the parameters
+  bool has_key_ = false;          ///< QEMU may hold a key
+  bool may_keep_old_key_ = false; ///< was found again, and nobody has taken away its last one since
+  unique_fd connection_;          ///< stands, and waits for the parameters
   std::shared_ptr<stream_knock> knock_;
   std::shared_ptr<stream_door> door_;
   std::uint32_t channels_ = 1; ///< of the stream that QEMU is set up for; 0 = not known

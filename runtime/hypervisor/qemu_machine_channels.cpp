@@ -9,20 +9,15 @@ namespace {
 
 constexpr const char* capability_name = "multifd";
 
-json capability(std::uint32_t channels) {
-  return {{"capability", capability_name}, {"state", channels > 1}};
-}
-
 } // namespace
 
 std::uint32_t qemu_machine::channels_max() const {
-  return capabilities_.contains(capability_name) ? stream_channels_max : 1;
+  return switches_.knows(capability_name) ? stream_channels_max : 1;
 }
 
-void qemu_machine::add_channels(json& capabilities) const {
+void qemu_machine::add_channels(migration_switches::wanted& all) const {
   // Also off again: an earlier stream of this QEMU may have had several.
-  if (channels_ > 1 || capabilities_.contains(capability_name))
-    capabilities.push_back(capability(channels_));
+  all.emplace_back(capability_name, channels_ > 1);
 }
 
 json qemu_machine::stream_parameters(const std::string& key) const {
@@ -37,10 +32,7 @@ void qemu_machine::set_receiving_channels(std::uint32_t channels, callback<done>
   channels_ = channels;
   if (is_usual)
     return answer(done{});
-  const json wanted{{"capabilities", json::array({capability(channels)})}};
-  call("migrate-set-capabilities", wanted, [answer = std::move(answer)](const result<json>& set) {
-    answer(set ? result<done>(done{}) : tl::unexpected(set.error()));
-  });
+  switch_migration({{capability_name, channels > 1}}, command_deadline, std::move(answer));
 }
 
 // -- target --------------------------------------------------------------------------------------

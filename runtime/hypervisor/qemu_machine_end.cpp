@@ -10,7 +10,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr milliseconds command_deadline{10'000};
 constexpr milliseconds quit_deadline{10'000};
 constexpr milliseconds kill_deadline{10'000};
 constexpr milliseconds continue_delay{10};

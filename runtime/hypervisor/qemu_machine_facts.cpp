@@ -1,4 +1,5 @@
-// What a running QEMU really is: seven short questions, six of them at once.
+// What a running QEMU really is: six short questions at once, and one or two more of a machine that
+// does not list its processors by what can be plugged (microvm).
 #include "runtime/hypervisor/qemu_machine.hpp"
 
 #include <algorithm>
@@ -30,11 +31,21 @@ struct gathering {
   }
 };
 
-void take_devices(const json& list, std::vector<std::string>& devices) {
+/// Of those that can be plugged, the ones that are; QEMU lists the last first.
+void take_cpus(const json& list, wire::machine_facts& facts) {
+  for (const auto& one : list) {
+    if (!one.contains("qom-path"))
+      continue;
+    facts.cpus += one.at("vcpus-count").get<std::uint32_t>();
+    facts.cpu = one.at("type").get<std::string>();
+  }
+}
+
+void take_devices(const json& list, wire::machine_facts& facts) {
   for (const auto& one : list) {
     const auto type = one.value("type", std::string{});
     if (type.starts_with(child_prefix) && type.ends_with('>'))
-      devices.push_back(
+      facts.devices.push_back(
         one.value("name", std::string{}) + " " +
         type.substr(child_prefix.size(), type.size() - child_prefix.size() - 1));
   }
@@ -46,50 +57,65 @@ std::string without_suffix(std::string type) {
   return type;
 }
 
+/// Takes one answer in. QEMU's answers have the form that their commands promise, and an answer
+/// that has another is an error of its own.
+template <class Take>
+callback<json> into(const std::shared_ptr<gathering>& all, Take take) {
+  ++all->outstanding;
+  return [all, take](const result<json>& value) {
+    try {
+      if (value)
+        take(*value, all->facts);
+      else
+        all->failure = value.error();
+    } catch (const json::exception& e) {
+      all->failure = error{errc::bug, "QEMU's answer has another form than expected", e.what()};
+    }
+    all->one_is_in();
+  };
+}
+
+void take_machine(const json& type, wire::machine_facts& facts) {
+  facts.machine = without_suffix(type.get<std::string>());
+}
+
+void take_memory(const json& summary, wire::machine_facts& facts) {
+  facts.memory_bytes = summary.at("base-memory").get<std::uint64_t>();
+}
+
+void take_uuid(const json& answer, wire::machine_facts& facts) {
+  facts.uuid = answer.at("UUID").get<std::string>();
+}
+
+void take_cpu(const json& type, wire::machine_facts& facts) { facts.cpu = type.get<std::string>(); }
+
 } // namespace
 
 void qemu_machine::facts(callback<wire::machine_facts> answer) {
   const auto all = std::make_shared<gathering>();
   all->answer = std::move(answer);
-  // Takes one answer in; QEMU's answers have the form that their commands promise, and an answer
-  // that has another is an error of its own.
-  const auto into = [all](auto take) {
-    ++all->outstanding;
-    return [all, take](const result<json>& value) {
-      try {
-        if (value)
-          take(*value);
-        else
-          all->failure = value.error();
-      } catch (const json::exception& e) {
-        all->failure = error{errc::bug, "QEMU's answer has another form than expected", e.what()};
-      }
-      all->one_is_in();
-    };
-  };
-  auto& facts = all->facts;
-  call("qom-get", {{"path", "/machine"}, {"property", "type"}}, into([&facts](const json& v) {
-         facts.machine = without_suffix(v.get<std::string>());
-       }));
-  call("query-memory-size-summary", nullptr, into([&facts](const json& v) {
-         facts.memory_bytes = v.at("base-memory").get<std::uint64_t>();
-       }));
-  call("query-uuid", nullptr, into([&facts](const json& v) {
-         facts.uuid = v.at("UUID").get<std::string>();
-       }));
+  call("qom-get", {{"path", "/machine"}, {"property", "type"}}, into(all, take_machine));
+  call("query-memory-size-summary", nullptr, into(all, take_memory));
+  call("query-uuid", nullptr, into(all, take_uuid));
   for (const auto* path : {"/machine/peripheral", "/machine/peripheral-anon"})
-    call("qom-list", {{"path", path}}, into([&facts](const json& v) {
-           take_devices(v, facts.devices);
-         }));
-  call("query-cpus-fast", nullptr, into([&facts, into, weak = weak_from_this()](const json& v) {
-         facts.cpus = static_cast<std::uint32_t>(v.size());
-         const auto self = weak.lock();
-         if (!self)
-           return;
-         self->call(
-           "qom-get", {{"path", v.at(0).at("qom-path")}, {"property", "type"}},
-           into([&facts](const json& type) { facts.cpu = type.get<std::string>(); }));
-       }));
+    call("qom-list", {{"path", path}}, into(all, take_devices));
+  call(
+    "query-hotpluggable-cpus", nullptr,
+    [taken = into(all, take_cpus), all, weak = weak_from_this()](const result<json>& list) {
+      const auto self = weak.lock();
+      // A machine whose processors cannot be plugged does not list them so.
+      if (!self || list || list.error().code != errc::refused)
+        return taken(list);
+      const auto ask_type = [all, weak](const json& cpus, wire::machine_facts& facts) {
+        facts.cpus = static_cast<std::uint32_t>(cpus.size());
+        if (const auto again = weak.lock())
+          again->call(
+            "qom-get", {{"path", cpus.at(0).at("qom-path")}, {"property", "type"}},
+            into(all, take_cpu));
+      };
+      self->call("query-cpus-fast", nullptr, into(all, ask_type));
+      taken(result<json>{json::array()});
+    });
 }
 
 } // namespace drover

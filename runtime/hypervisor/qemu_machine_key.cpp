@@ -20,6 +20,8 @@ json qemu_machine::key_parameters(const std::string& key) {
 }
 
 void qemu_machine::give_key(epoch number, const std::string& key, callback<done> answer) {
+  if (!key.empty() && std::exchange(may_keep_old_key_, false))
+    has_key_ = true;
   forget_key();
   if (key.empty())
     return host_->answer_later<done>(std::move(answer), done{});

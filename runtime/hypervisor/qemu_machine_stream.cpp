@@ -93,11 +93,8 @@ void qemu_machine::stream(
 void qemu_machine::set_up_stream(
   const stream_limits& limits, const std::string& key, std::uint64_t attempt) {
   parameters_set_ = false;
-  json capabilities = json::array();
-  for (const auto* name : {"events", "return-path"})
-    if (capabilities_.contains(name))
-      capabilities.push_back({{"capability", name}, {"state", true}});
-  add_channels(capabilities);
+  auto switches = switches_of_any();
+  add_channels(switches);
   const auto failed = [weak = weak_from_this(), attempt](const error& why) {
     if (const auto self = weak.lock())
       self->stream_failed_to_begin(attempt, why);
@@ -106,12 +103,10 @@ void qemu_machine::set_up_stream(
     if (!given)
       failed(given.error());
   });
-  call(
-    "migrate-set-capabilities", {{"capabilities", std::move(capabilities)}},
-    [failed](const result<json>& set) {
-      if (!set)
-        failed(set.error());
-    });
+  switch_migration(switches, command_deadline, [failed](const result<done>& set) {
+    if (!set)
+      failed(set.error());
+  });
   const auto bandwidth = limits.bandwidth_bytes_per_s;
   const auto downtime = limits.downtime_limit_ms;
   json parameters = stream_parameters(key);

@@ -15,8 +15,8 @@ constexpr std::uint64_t capabilities_id = 0;
 /// How much of a line that cannot be understood an error quotes.
 constexpr std::size_t quoted_bytes_max = 80;
 
-std::string command_line(std::uint64_t id, std::string_view command, const json& arguments) {
-  json message{{"execute", command}, {"id", id}};
+std::string command_line(std::string_view command, const json& arguments) {
+  json message{{"execute", command}};
   if (!arguments.is_null())
     message["arguments"] = arguments;
   // QMP is ASCII-safe JSON; text that is no UTF-8 (a file name) must not throw here.
@@ -49,7 +49,7 @@ qmp_event event_of(const json& message) {
 
 std::uint64_t qmp_session::send(std::string_view command, const json& arguments) {
   const auto id = ++last_id_;
-  output_.push_back({id, command_line(id, command, arguments)});
+  output_.push_back({id, command_line(command, arguments)});
   return id;
 }
 
@@ -67,6 +67,7 @@ std::optional<qmp_session::outgoing> qmp_session::next_output() {
     return std::nullopt;
   auto next = std::move(output_.front());
   output_.pop_front();
+  unanswered_.push_back(next.id);
   return next;
 }
 
@@ -120,7 +121,7 @@ result<void> qmp_session::take_greeting(const json& message) {
                "." + std::to_string(number_of(v, "micro"));
   }
   phase_ = phase::negotiating;
-  output_.push_front({capabilities_id, command_line(capabilities_id, "qmp_capabilities", nullptr)});
+  output_.push_front({capabilities_id, command_line("qmp_capabilities", nullptr)});
   return {};
 }
 
@@ -129,17 +130,17 @@ result<void> qmp_session::take_reply(const json& message, std::vector<qmp_item>&
   const auto failure = message.find("error");
   if (value == message.end() && failure == message.end())
     return fail(errc::invalid, "QMP message is neither greeting, reply nor event");
-  const auto id = message.find("id");
-  // An error without an id answers a line that QEMU could not parse, which drover never sends.
-  if (id == message.end() || !id->is_number_unsigned())
-    return fail(errc::invalid, "QMP reply has no id of ours");
+  if (unanswered_.empty())
+    return fail(errc::invalid, "QMP reply to nothing");
+  const auto id = unanswered_.front();
+  unanswered_.pop_front();
   result<json> body;
   if (value != message.end())
     body = *value;
   else
     body = fail(errc::refused, failure->is_object() ? text_of(*failure, "desc") : "QMP error");
-  if (id->get<std::uint64_t>() != capabilities_id) {
-    items.emplace_back(qmp_reply{id->get<std::uint64_t>(), std::move(body)});
+  if (id != capabilities_id) {
+    items.emplace_back(qmp_reply{id, std::move(body)});
     return {};
   }
   if (!body)

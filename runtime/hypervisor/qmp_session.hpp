@@ -5,6 +5,8 @@
 //
 // Commands wait here until the greeting: a socket whose greeting does not come is held by another
 // client, and QEMU would carry out what lies in it much later, when nobody expects it any more.
+// They bear no ids on the wire: QEMU answers them in their order (qmp-spec.txt, 2.3; drover sends
+// none out of band), and reads what it is sent byte by byte, at some 4 us each.
 #pragma once
 
 #include "runtime/base/error.hpp"
@@ -45,7 +47,8 @@ public:
   /// A longer line is no QMP: the longest known answer (query-qmp-schema) has 210 KB.
   static constexpr std::size_t line_bytes_max = 4U << 20U;
 
-  /// Appends a command to the output, or holds it until the greeting. Returns its id.
+  /// Appends a command to the output, or holds it until the greeting. Returns the id that its reply
+  /// will be told by.
   std::uint64_t send(std::string_view command, const nlohmann::json& arguments = nullptr);
   /// The command was not given to QEMU yet and never will be; false when it was.
   bool withdraw(std::uint64_t id);
@@ -80,7 +83,8 @@ private:
   std::string version_;
   std::string buffer_;
   std::uint64_t last_id_ = 0;
-  std::deque<outgoing> output_; ///< written from the greeting on
+  std::deque<outgoing> output_;          ///< written from the greeting on
+  std::deque<std::uint64_t> unanswered_; ///< was given out, in this order
 };
 
 } // namespace drover
