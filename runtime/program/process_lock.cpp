@@ -42,6 +42,11 @@ std::optional<std::string> process_lock::holder(const std::filesystem::path& fil
   return text_in(fd.get());
 }
 
+process_lock::~process_lock() {
+  if (fd_)
+    sign({});
+}
+
 void process_lock::sign(const std::string& text) {
   if (::ftruncate(fd_.get(), 0) == 0)
     static_cast<void>(::pwrite(fd_.get(), text.data(), text.size(), 0));

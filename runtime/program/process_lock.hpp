@@ -1,6 +1,7 @@
 // A lock between processes of one machine that is free the moment its holder is dead, and whose
 // file tells who that is. Rule: it is the kernel's (flock on an open file), so nothing has to be
-// cleaned up after a crash; the text is for people and for finding the holder's socket.
+// cleaned up after a crash; the text is for people and for finding the holder's socket. It goes
+// with the lock, so that the next holder is not taken for this one before it has signed.
 #pragma once
 
 #include "runtime/base/error.hpp"
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace drover {
 
@@ -19,8 +21,12 @@ public:
   static result<process_lock> take(const std::filesystem::path& file, const std::string& text);
 
   process_lock(process_lock&&) = default;
-  process_lock& operator=(process_lock&&) = default;
-  ~process_lock() = default;
+  /// What it held before goes with the other one.
+  process_lock& operator=(process_lock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~process_lock();
 
   /// The holder's text; nullopt when nobody holds it.
   static std::optional<std::string> holder(const std::filesystem::path& file);

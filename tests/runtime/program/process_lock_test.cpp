@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,6 +52,18 @@ TEST_CASE("a lock is free the moment its holder is killed", "[contract]") {
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(process_lock::take(file, "next"));
+}
+
+TEST_CASE("who has not signed yet is not taken for the last holder", "[contract]") {
+  const temporary_directory room;
+  const auto file = room.path() / "x.lock";
+  REQUIRE(process_lock::take(file, "the last run"));
+  const unique_fd next(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE(next);
+  REQUIRE(::flock(next.get(), LOCK_EX | LOCK_NB) == 0);
+  const auto late = process_lock::take(file, "late");
+  REQUIRE_FALSE(late);
+  CHECK(late.error().context.empty());
 }
 
 TEST_CASE("a lock that has no place is an error that names it", "[contract]") {
