@@ -99,10 +99,10 @@ ensure_node_modules() {
 configure() {
   local folder=$1
   shift
-  mkdir -p "$CCACHE_DIR"
+  mkdir -p "$CCACHE_DIR" "$folder"
   [[ -f $folder/build.ninja ]] && return 0
-  bounded 300 cmake -S "$repository" -B "$folder" -G Ninja "$@" > "$folder.configure.log" 2>&1 || {
-    cat "$folder.configure.log" >&2
+  bounded 300 cmake -S "$repository" -B "$folder" -G Ninja "$@" > "$folder/configure.log" 2>&1 || {
+    cat "$folder/configure.log" >&2
     return 1
   }
 }
