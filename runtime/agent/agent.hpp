@@ -135,7 +135,11 @@ private:
   task<done> survey_ended(mono_time until);
   task<result<done>> not_cordoned();
   task<result<done>> not_being_finished(vm_id vm, mono_time until);
-  task<result<vm_config>> own_config(operation what, vm_id vm);
+  struct owned_config {
+    vm_config config;
+    std::optional<handover_record> record;
+  };
+  task<result<owned_config>> own_config(operation what, vm_id vm);
 
   // agent_source.cpp: S until its stream has ended.
   task<answered> handle(wire::begin_handover asked, mono_time until);
@@ -167,6 +171,7 @@ private:
   task<answered> handle(wire::receive asked, mono_time until);
   task<answered> handle(wire::take_over asked, mono_time until);
   task<result<wire::stream_offer>> prepare(const wire::receive& asked, mono_time until);
+  task<result<done>> is_same_machine(const wire::receive& asked);
   result<done> still_open(const ticket& t) const;
   task<result<std::uint32_t>> see_record(const ticket& t, mono_time until);
   task<result<done>> gather_evidence(const ticket& t, guard_facts& facts, mono_time until);
@@ -185,7 +190,7 @@ private:
 
   // agent_lock.cpp: policy `lock`.
   task<result<done>> move_under_lock(ticket t, mono_time until);
-  task<result<store_view>> look_under_lock(ticket t, mono_time until);
+  task<result<vm_view>> look_under_lock(ticket t, mono_time until);
   task<result<done>> take_handover_lock(ticket t, mono_time until);
   task<done> drop_handover_lock(ticket t);
   task<done> drop_handover_lock_later(ticket t);
@@ -200,7 +205,7 @@ private:
   task<result<done>> release(ticket t);
   result<done> mark_settling(const ticket& t);
   task<result<done>> settle(ticket t, mono_time until);
-  task<result<done>> put_in_place(ticket t, const store_view& seen, mono_time until);
+  task<result<done>> put_in_place(ticket t, const vm_view& seen, mono_time until);
   task<result<done>> void_epoch(ticket t);
   task<result<done>> end_copy(ticket t);
   task<done> end_copy_when_over(ticket t);
@@ -262,10 +267,8 @@ private:
   bool is_attended(vm_id vm) const;
 
   // agent_facts.cpp: what the others judge by, and waiting.
-  task<result<store_view>> look(vm_id vm);
-  task<result<store_view>> look_behind_barrier(vm_id vm);
   guard_facts facts_of(const ticket& t) const;
-  guard_facts facts_now(const ticket& t, const store_view& seen) const;
+  guard_facts facts_now(const ticket& t, const vm_view& seen) const;
   run_marks marks_of(vm_id vm) const;
   own_part part_of(vm_id vm) const;
   result<done> mark(vm_id vm, const run_marks& marks);

@@ -32,7 +32,7 @@ task<result<done>> agent::move_away(ticket t) {
   if (moved)
     co_return moved;
   // The error does not say whether it was done; the place does.
-  const auto seen = co_await look_behind_barrier(t.vm());
+  const auto seen = co_await store_.view_behind_barrier(t.vm());
   if (seen && seen->owner == t.target())
     co_return done{};
   co_return moved;

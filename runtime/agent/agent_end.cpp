@@ -28,7 +28,7 @@ task<agent::answered> agent::handle(wire::release_source asked, mono_time) {
 
 task<result<done>> agent::release(ticket t) {
   pauses_.erase(t.vm());
-  const auto seen = co_await look_behind_barrier(t.vm());
+  const auto seen = co_await store_.view_behind_barrier(t.vm());
   if (!seen)
     co_return of_store(seen.error());
   auto facts = facts_of(t);
@@ -72,14 +72,14 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
   const auto marked = mark_settling(t);
   if (!marked)
     co_return marked;
-  auto seen = co_await look_behind_barrier(t.vm());
+  auto seen = co_await store_.view_behind_barrier(t.vm());
   if (!seen)
     co_return of_store(seen.error());
   if (seen->owner != settings_.node) {
     const auto placed = co_await put_in_place(t, *seen, until);
     if (!placed)
       co_return placed;
-    seen = co_await look(t.vm());
+    seen = co_await store_.view(t.vm());
     if (!seen)
       co_return of_store(seen.error());
   }
@@ -119,7 +119,7 @@ task<result<done>> agent::settle(ticket t, mono_time until) {
 /// A config that is on the other side of the handover comes to where the VM runs: back to a source
 /// that keeps it (it was moved early, or the source was continued), or once more to a target whose
 /// claim was taken back by a partition that healed.
-task<result<done>> agent::put_in_place(ticket t, const store_view& seen, mono_time until) {
+task<result<done>> agent::put_in_place(ticket t, const vm_view& seen, mono_time until) {
   const bool back = seen.owner == t.target() && judge(operation::revert, t, facts_of(t));
   const bool again = seen.owner == t.source() && marks_of(t.vm()).run == t.number() &&
                      judge(operation::claim, t, facts_of(t));
@@ -242,7 +242,7 @@ task<result<done>> agent::go_on(
     if (!resumed)
       co_return tl::unexpected{resumed.error()};
   }
-  const auto seen = co_await look_behind_barrier(t.vm());
+  const auto seen = co_await store_.view_behind_barrier(t.vm());
   if (!seen)
     co_return of_store(seen.error());
   if (seen->owner == t.source())

@@ -7,26 +7,6 @@ namespace drover {
 
 using wire::run_state;
 
-task<result<store_view>> agent::look(vm_id vm) {
-  auto owner_asked = store_.owner(vm);
-  auto record_asked = store_.record(vm);
-  auto owner = co_await owner_asked;
-  auto record = co_await record_asked;
-  if (!owner)
-    co_return tl::unexpected{owner.error()};
-  if (!record)
-    co_return tl::unexpected{record.error()};
-  co_return store_view{std::move(*owner), std::move(*record)};
-}
-
-task<result<store_view>> agent::look_behind_barrier(vm_id vm) {
-  const auto passed = co_await store_.barrier();
-  if (!passed)
-    co_return tl::unexpected{passed.error()};
-  auto seen = co_await look(vm);
-  co_return seen;
-}
-
 guard_facts agent::facts_of(const ticket& t) const {
   guard_facts facts;
   facts.here = settings_.node;
@@ -44,7 +24,7 @@ guard_facts agent::facts_of(const ticket& t) const {
   return facts;
 }
 
-guard_facts agent::facts_now(const ticket& t, const store_view& seen) const {
+guard_facts agent::facts_now(const ticket& t, const vm_view& seen) const {
   auto facts = facts_of(t);
   facts.view = seen;
   return facts;

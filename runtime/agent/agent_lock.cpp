@@ -43,7 +43,7 @@ task<result<done>> agent::move_under_lock(ticket t, mono_time until) {
 
 /// T, inside the pause: two writes and a look between them. Taking the lock is an own write, so the
 /// view behind it shows the source's move.
-task<result<store_view>> agent::look_under_lock(ticket t, mono_time until) {
+task<result<vm_view>> agent::look_under_lock(ticket t, mono_time until) {
   const busy_vm busy{locking_, t.vm()};
   if (!busy.taken())
     co_return busy.refusal();
@@ -54,7 +54,7 @@ task<result<store_view>> agent::look_under_lock(ticket t, mono_time until) {
   co_await drop_handover_lock(t);
   if (!owner)
     co_return tl::unexpected{owner.error()};
-  co_return store_view{*owner, std::nullopt};
+  co_return vm_view{*owner, std::nullopt};
 }
 
 task<result<done>> agent::take_handover_lock(ticket t, mono_time until) {

@@ -160,8 +160,8 @@ std::vector<std::string> agent::blockers_of(
 }
 
 /// Reads a config of this node behind a barrier: a view that lags would show VMs that have left.
-task<result<vm_config>> agent::own_config(operation what, vm_id vm) {
-  const auto seen = co_await look_behind_barrier(vm);
+task<result<agent::owned_config>> agent::own_config(operation what, vm_id vm) {
+  auto seen = co_await store_.view_behind_barrier(vm);
   if (!seen)
     co_return tl::unexpected{seen.error()};
   guard_facts facts;
@@ -172,7 +172,10 @@ task<result<vm_config>> agent::own_config(operation what, vm_id vm) {
   const auto text = co_await store_.config(vm, settings_.node);
   if (!text)
     co_return tl::unexpected{text.error()};
-  co_return vm_config::parse(*text, to_string(vm) + ".conf");
+  auto config = vm_config::parse(*text, to_string(vm) + ".conf");
+  if (!config)
+    co_return tl::unexpected{config.error()};
+  co_return owned_config{std::move(*config), std::move(seen->record)};
 }
 
 task<agent::answered> agent::handle(wire::start_vm asked, mono_time until) {
@@ -185,17 +188,17 @@ task<agent::answered> agent::handle(wire::start_vm asked, mono_time until) {
   const auto open = co_await not_cordoned();
   if (!open)
     co_return tl::unexpected{open.error()};
-  const auto config = co_await own_config(operation::start, asked.vm);
-  if (!config)
-    co_return tl::unexpected{config.error()};
-  if (const auto lock = config->lock(); !lock.empty())
+  const auto own = co_await own_config(operation::start, asked.vm);
+  if (!own)
+    co_return tl::unexpected{own.error()};
+  if (const auto lock = own->config.lock(); !lock.empty())
     co_return fail(errc::refused, "VM " + to_string(asked.vm) + " is locked (" + lock + ")");
   const auto found = machines_.find(asked.vm);
   const auto vacant =
     stands(found ? state_of(*found) : run_state::absent, asked.vm, settings_.node);
   if (!vacant)
     co_return tl::unexpected{vacant.error()};
-  const auto started = co_await machine_.start(asked.vm, config->text());
+  const auto started = co_await machine_.start(asked.vm, own->config.text());
   if (!started)
     co_return tl::unexpected{started.error()};
   co_return wire::vm_status{asked.vm, started->state};
@@ -208,10 +211,10 @@ task<agent::answered> agent::handle(wire::stop_vm asked, mono_time until) {
   const busy_vm busy{busy_, asked.vm};
   if (!busy.taken())
     co_return busy.refusal();
-  const auto config = co_await own_config(operation::stop, asked.vm);
-  if (!config)
-    co_return tl::unexpected{config.error()};
-  if (const auto lock = config->lock(); !lock.empty())
+  const auto own = co_await own_config(operation::stop, asked.vm);
+  if (!own)
+    co_return tl::unexpected{own.error()};
+  if (const auto lock = own->config.lock(); !lock.empty())
     co_return fail(errc::refused, "VM " + to_string(asked.vm) + " is locked (" + lock + ")");
   const auto stopped = co_await machine_.quit(asked.vm);
   if (!stopped)

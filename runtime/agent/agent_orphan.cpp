@@ -215,7 +215,7 @@ task<done> agent::settle_alone(ticket t) {
     co_await sleep(pause);
     if (!settled)
       continue;
-    const auto seen = co_await look_behind_barrier(t.vm());
+    const auto seen = co_await store_.view_behind_barrier(t.vm());
     const auto* word = seen && seen->record ? &*seen->record : nullptr;
     if (word && (word->number != t.number() || word->state == record_state::settled))
       co_return done{};
@@ -234,7 +234,7 @@ task<result<done>> agent::publish(handover_record word, source_outcome outcome) 
 
 /// S: its word, as often as the store has not got it or has forgotten it.
 task<done> agent::publish_completed(handover_record record) {
-  const auto seen = co_await look_behind_barrier(record.vm);
+  const auto seen = co_await store_.view_behind_barrier(record.vm);
   if (!seen)
     co_return done{};
   const auto& word = seen->record;
@@ -259,7 +259,7 @@ task<done> agent::release_when_settled(handover_record record) {
     if (facts.machine != run_state::postmigrate || facts.machine_number != t.number())
       co_return done{};
     co_await publish_completed(record);
-    const auto seen = co_await look_behind_barrier(t.vm());
+    const auto seen = co_await store_.view_behind_barrier(t.vm());
     const auto* word = seen && seen->record ? &*seen->record : nullptr;
     if (word && word->number > t.number())
       co_return done{};

@@ -52,7 +52,7 @@ task<bool> agent::end_target(handover_record record) {
   // Never prepared here, or forgotten in a reboot: nothing that this node could say.
   if (!here && proof_of_void(t).number != t.number())
     co_return true;
-  const auto seen = co_await look_behind_barrier(t.vm());
+  const auto seen = co_await store_.view_behind_barrier(t.vm());
   if (!seen || !seen->record)
     co_return false;
   const auto& word = *seen->record;

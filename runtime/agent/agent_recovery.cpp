@@ -112,7 +112,7 @@ task<agent::answered> agent::handle(wire::discard_copy asked, mono_time) {
 
 /// T: the mark first, so that a late command finds nothing that it may let run.
 task<result<done>> agent::discard(ticket t) {
-  const auto seen = co_await look_behind_barrier(t.vm());
+  const auto seen = co_await store_.view_behind_barrier(t.vm());
   if (!seen)
     co_return tl::unexpected{seen.error()};
   if (const auto verdict = judge(operation::discard, t, facts_now(t, *seen)); !verdict)
@@ -137,7 +137,7 @@ task<agent::answered> agent::handle(wire::close_handover asked, mono_time) {
 
 /// As `settle` does: first the lock, then the record.
 task<result<done>> agent::close(ticket t) {
-  const auto seen = co_await look_behind_barrier(t.vm());
+  const auto seen = co_await store_.view_behind_barrier(t.vm());
   if (!seen)
     co_return tl::unexpected{seen.error()};
   if (const auto verdict = judge(operation::close, t, facts_now(t, *seen)); !verdict)
@@ -173,7 +173,7 @@ task<agent::answered> agent::handle(wire::forget_vm asked, mono_time until) {
 }
 
 task<result<done>> agent::forget(vm_id vm) {
-  const auto seen = co_await look_behind_barrier(vm);
+  const auto seen = co_await store_.view_behind_barrier(vm);
   if (!seen)
     co_return tl::unexpected{seen.error()};
   if (seen->owner)

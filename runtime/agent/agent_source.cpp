@@ -78,22 +78,20 @@ task<agent::answered> agent::begin(wire::begin_handover asked, mono_time until) 
 
 /// Decides the epoch and writes record and lock; answers with the record that is in the store.
 task<result<handover_record>> agent::open_handover(wire::begin_handover asked) {
-  const auto config = co_await own_config(operation::begin, asked.vm);
-  if (!config)
-    co_return tl::unexpected{config.error()};
-  const auto before = co_await store_.record(asked.vm);
-  if (!before)
-    co_return tl::unexpected{before.error()};
-  const auto lock = config->lock();
+  const auto own = co_await own_config(operation::begin, asked.vm);
+  if (!own)
+    co_return tl::unexpected{own.error()};
+  const auto& before = own->record;
+  const auto lock = own->config.lock();
   const auto undone = marks_of(asked.vm).undone;
-  const bool is_undone = undone > epoch{} && (!*before || (*before)->number <= undone);
+  const bool is_undone = undone > epoch{} && (!before || before->number <= undone);
   if (is_undone && lock == migrate_lock)
     co_return fail(errc::retry, "an earlier begin is being undone", to_string(asked.vm));
-  const bool repeated = !is_undone && is_repeated(*before, asked, settings_.node);
+  const bool repeated = !is_undone && is_repeated(before, asked, settings_.node);
   if (repeated && lock == migrate_lock)
-    co_return **before;
+    co_return *before;
   if (!lock.empty())
-    co_return tl::unexpected{locked(asked.vm, lock, *before)};
+    co_return tl::unexpected{locked(asked.vm, lock, before)};
 
   const auto found = machines_.find(asked.vm);
   const auto state = found ? state_of(*found) : run_state::absent;
@@ -111,8 +109,7 @@ task<result<handover_record>> agent::open_handover(wire::begin_handover asked) {
   auto marks = marks_of(asked.vm);
   handover_record record;
   record.vm = asked.vm;
-  const auto known =
-    std::max({*before ? (*before)->number : epoch{}, marks.highest(), found->number});
+  const auto known = std::max({before ? before->number : epoch{}, marks.highest(), found->number});
   record.number = epoch{known.value + 1};
   record.state = record_state::moving;
   record.source = settings_.node;
@@ -124,7 +121,7 @@ task<result<handover_record>> agent::open_handover(wire::begin_handover asked) {
     marks.paused = record.number;
   if (const auto saved = mark(asked.vm, marks); !saved)
     co_return tl::unexpected{saved.error()};
-  const auto written = co_await write_begin(record, *config);
+  const auto written = co_await write_begin(record, own->config);
   if (!written) {
     give_up(record);
     co_return tl::unexpected{written.error()};
@@ -138,7 +135,7 @@ task<result<done>> agent::write_begin(handover_record record, vm_config config) 
   auto written = co_await store_.write_record(record);
   if (!written) {
     // The write may have been applied although it was answered with an error.
-    const auto seen = co_await look_behind_barrier(record.vm);
+    const auto seen = co_await store_.view_behind_barrier(record.vm);
     if (!seen || seen->record != record)
       co_return written;
   }
@@ -215,7 +212,7 @@ task<agent::answered> agent::describe_begun(handover_record record) {
 }
 
 task<agent::answered> agent::handle(wire::stream asked, mono_time) {
-  const auto seen = co_await look(asked.evidence.vm());
+  const auto seen = co_await store_.view(asked.evidence.vm());
   if (!seen)
     co_return tl::unexpected{seen.error()};
   auto facts = facts_of(asked.evidence);

@@ -30,7 +30,7 @@ task<agent::answered> agent::handle(wire::receive asked, mono_time until) {
   const auto open = co_await not_cordoned();
   if (!open)
     co_return tl::unexpected{open.error()};
-  const auto seen = co_await look(t.vm());
+  const auto seen = co_await store_.view(t.vm());
   if (!seen)
     co_return tl::unexpected{seen.error()};
   auto facts = facts_of(t);
@@ -63,12 +63,9 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
   const auto waiting = co_await machine_.receive(t.vm(), t.number(), asked.config);
   if (!waiting)
     co_return tl::unexpected{waiting.error()};
-  const auto facts = co_await machine_.facts(t.vm());
-  if (!facts)
-    co_return tl::unexpected{facts.error()};
-  if (const auto difference = describe_difference(*facts, asked.facts); !difference.empty())
-    co_return fail(
-      errc::refused, "the machine would not be the same on " + settings_.node.value, difference);
+  const auto same = co_await is_same_machine(asked);
+  if (!same)
+    co_return tl::unexpected{same.error()};
   const auto waited = co_await see_record(t, until);
   if (!waited)
     co_return tl::unexpected{waited.error()};
@@ -95,6 +92,21 @@ task<result<wire::stream_offer>> agent::prepare(const wire::receive& asked, mono
   co_return offer;
 }
 
+/// Where its command line decides all that the source has, QEMU itself is not asked.
+task<result<done>> agent::is_same_machine(const wire::receive& asked) {
+  const auto vm = asked.evidence.vm();
+  const auto planned = machines_.planned_facts(vm);
+  if (planned && describe_difference(*planned, asked.facts).empty())
+    co_return done{};
+  const auto facts = co_await machine_.facts(vm);
+  if (!facts)
+    co_return tl::unexpected{facts.error()};
+  if (const auto difference = describe_difference(*facts, asked.facts); !difference.empty())
+    co_return fail(
+      errc::refused, "the machine would not be the same on " + settings_.node.value, difference);
+  co_return done{};
+}
+
 result<done> agent::still_open(const ticket& t) const {
   const auto marks = marks_of(t.vm());
   if (marks.voided >= t.number() || marks.seen > t.number())
@@ -105,22 +117,20 @@ result<done> agent::still_open(const ticket& t) const {
 /// The barrier: waits until the own view shows record e moving. Answers with the time in us.
 task<result<std::uint32_t>> agent::see_record(const ticket& t, mono_time until) {
   const auto begin = timers_.now();
-  const auto passed = co_await store_.barrier();
-  if (!passed)
-    co_return tl::unexpected{passed.error()};
+  auto seen = co_await store_.view_behind_barrier(t.vm());
   for (auto pause = view_pause_min;; pause = std::min(2 * pause, view_pause_max)) {
-    const auto record = co_await store_.record(t.vm());
-    if (!record)
-      co_return tl::unexpected{record.error()};
-    if (*record && (*record)->number > t.number())
+    if (!seen)
+      co_return tl::unexpected{seen.error()};
+    const auto& record = seen->record;
+    if (record && record->number > t.number())
       co_return fail(
         errc::refused, "epoch " + to_string(t.number()) + " is over: epoch " +
-                         to_string((*record)->number) + " is in the store");
-    if (*record && (*record)->number == t.number()) {
-      if ((*record)->state != record_state::moving || (*record)->target != t.target())
+                         to_string(record->number) + " is in the store");
+    if (record && record->number == t.number()) {
+      if (record->state != record_state::moving || record->target != t.target())
         co_return fail(
           errc::refused, "epoch " + to_string(t.number()) + " is over",
-          std::string{to_string((*record)->state)});
+          std::string{to_string(record->state)});
       const auto waited =
         std::chrono::duration_cast<std::chrono::microseconds>(timers_.now() - begin);
       co_return static_cast<std::uint32_t>(waited.count());
@@ -132,6 +142,7 @@ task<result<std::uint32_t>> agent::see_record(const ticket& t, mono_time until) 
         errc::timeout,
         "the view of " + settings_.node.value + " does not show epoch " + to_string(t.number()));
     co_await sleep(pause);
+    seen = co_await store_.view(t.vm());
   }
 }
 
@@ -160,7 +171,7 @@ task<result<done>> agent::gather_evidence(const ticket& t, guard_facts& facts, m
     const auto owner = co_await store_.owner(t.vm());
     if (!owner)
       co_return tl::unexpected{owner.error()};
-    facts.view = store_view{*owner, std::nullopt};
+    facts.view = vm_view{*owner, std::nullopt};
   }
   if (t.how() == policy::lock) {
     const auto seen = co_await look_under_lock(t, until);

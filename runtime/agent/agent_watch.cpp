@@ -32,7 +32,7 @@ void agent::watch_settled() {
 /// begin that failed: it may still come.
 task<done> agent::watch_settled_of(vm_id vm) {
   for (const auto pause : watch_pauses) {
-    const auto seen = co_await look(vm);
+    const auto seen = co_await store_.view(vm);
     const auto part = part_of(vm);
     if (gone_ || !stands_settled(part))
       break;
@@ -167,7 +167,7 @@ task<bool> agent::is_still_settled(ticket t) {
   // A newer epoch may be in its pause, which holds no store operation.
   if (marks_of(t.vm()).highest() > t.number())
     co_return true;
-  const auto seen = co_await look(t.vm());
+  const auto seen = co_await store_.view(t.vm());
   if (!seen)
     co_return true; // Nothing can be said or done without the store.
   if (is_taken_back(t, settings_.node, *seen))

@@ -47,6 +47,12 @@ public:
   pending<done> barrier() {
     return ask<done>([this](auto a) { port_.barrier(std::move(a)); });
   }
+  pending<vm_view> view(vm_id vm) {
+    return ask<vm_view>([&](auto a) { port_.read_view(vm, std::move(a)); });
+  }
+  pending<vm_view> view_behind_barrier(vm_id vm) {
+    return ask<vm_view>([&](auto a) { port_.read_view_behind_barrier(vm, std::move(a)); });
+  }
   pending<done> take_lock(const std::string& name, const std::string& holder) {
     return ask<done>([&](auto a) { port_.take_lock(name, holder, std::move(a)); });
   }

@@ -40,7 +40,7 @@ bool is_left_over(
          record.number > part.number;
 }
 
-std::optional<handover_record> settled_record(const own_part& part, const store_view& seen) {
+std::optional<handover_record> settled_record(const own_part& part, const vm_view& seen) {
   const auto number = part.marks.settled;
   if (!stands_settled(part) || (seen.record && seen.record->number > number))
     return std::nullopt;
@@ -61,7 +61,7 @@ std::optional<handover_record> settled_record(const own_part& part, const store_
   return record;
 }
 
-bool is_taken_back(const ticket& t, const node_id& here, const store_view& seen) {
+bool is_taken_back(const ticket& t, const node_id& here, const vm_view& seen) {
   if (seen.record && seen.record->number > t.number())
     return false;
   return seen.owner != here || !seen.record || seen.record->number != t.number() ||

@@ -56,11 +56,11 @@ bool is_left_over(
 
 /// The record of what stands settled here, whatever the store shows now; nullopt where the store
 /// tells of a newer epoch, or where nobody can say between which nodes it went.
-std::optional<handover_record> settled_record(const own_part& part, const store_view& seen);
+std::optional<handover_record> settled_record(const own_part& part, const vm_view& seen);
 
 /// The view does not show the handover settled with its config here, and nothing newer that makes
 /// the question moot: a healed partition has taken the settling back.
-bool is_taken_back(const ticket& t, const node_id& here, const store_view& seen);
+bool is_taken_back(const ticket& t, const node_id& here, const vm_view& seen);
 
 /// The handover of a source that is complete, made again from its marks: the store does not know it
 /// any more. `known`: the number of the store's record.

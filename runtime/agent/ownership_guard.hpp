@@ -94,12 +94,6 @@ struct owned {
 };
 using authority = std::variant<owned, ticket>;
 
-/// What this node's view of the store shows about the VM.
-struct store_view {
-  std::optional<node_id> owner; ///< nullopt: no node's directory shows a config
-  std::optional<handover_record> record;
-};
-
 /// The stream under the ticket's epoch, as this node's QEMU has it.
 enum class stream_phase : std::uint8_t {
   none,
@@ -113,7 +107,7 @@ struct guard_facts {
   node_id here;
   run_marks marks;
   /// Absent: not looked at. An operation that needs it is refused without.
-  std::optional<store_view> view;
+  std::optional<vm_view> view;
   wire::run_state machine = wire::run_state::absent; ///< own QEMU
   epoch machine_number;                              ///< the epoch it was received or streams under
   stream_phase stream = stream_phase::none;

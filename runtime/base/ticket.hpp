@@ -56,6 +56,12 @@ struct handover_record {
   bool operator==(const handover_record&) const = default;
 };
 
+/// What one node's view of the store shows of a VM.
+struct vm_view {
+  std::optional<node_id> owner; ///< nullopt: no node's directory shows a config
+  std::optional<handover_record> record;
+};
+
 /// vmid + epoch + source + target: the evidence that a command carries.
 class ticket {
 public:

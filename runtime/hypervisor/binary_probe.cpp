@@ -37,11 +37,6 @@ void take_machines(const json& list, binary_facts& facts) {
   }
 }
 
-void take_capabilities(const json& list, binary_facts& facts) {
-  for (const auto& c : list)
-    facts.migration_capabilities.insert(c.value("capability", std::string{}));
-}
-
 /// Two things have to be there: the kind of object, and a library that can fill one. The kind is
 /// listed by a QEMU that was built without GnuTLS as well.
 void take_encryption(const json& message, binary_facts& facts) {
@@ -63,25 +58,26 @@ std::string version_of(const json& v) {
          std::to_string(v.value("micro", 0));
 }
 
-/// The file that would be started, and what it looks like now; empty when there is none.
-std::string stamp_of(const std::string& binary) {
-  const auto look = [](const std::string& path) -> std::string {
-    struct stat s {};
-    if (::stat(path.c_str(), &s) != 0 || ::access(path.c_str(), X_OK) != 0)
-      return {};
-    std::ostringstream out;
-    out << path << ' ' << s.st_ino << ' ' << s.st_size << ' ' << s.st_mtim.tv_sec << '.'
-        << s.st_mtim.tv_nsec;
-    return out.str();
-  };
+/// What a program's file looks like now; empty when there is none.
+std::string stamp_of(const std::string& path) {
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0 || ::access(path.c_str(), X_OK) != 0)
+    return {};
+  std::ostringstream out;
+  out << s.st_ino << ' ' << s.st_size << ' ' << s.st_mtim.tv_sec << '.' << s.st_mtim.tv_nsec;
+  return out.str();
+}
+
+/// The file that a program's name means; the name itself when there is none.
+std::string file_of(const std::string& binary) {
   if (binary.find('/') != std::string::npos)
-    return look(binary);
+    return binary;
   const char* path = std::getenv("PATH");
   std::istringstream folders(path != nullptr ? path : "/usr/bin");
   for (std::string folder; std::getline(folders, folder, ':');)
-    if (auto stamp = look(folder + "/" + binary); !stamp.empty())
-      return stamp;
-  return {};
+    if (auto file = folder + "/" + binary; !stamp_of(file).empty())
+      return file;
+  return binary;
 }
 
 struct pipe_pair {
@@ -111,18 +107,16 @@ std::string read_until_end(int fd) {
   return all;
 }
 
-result<binary_facts> run_probe(const std::string& binary) {
+result<binary_facts> run_probe(const std::string& binary, const std::vector<std::string>& more) {
   auto input = make_pipe();
   auto output = make_pipe();
   if (!input.write_end || !output.read_end)
     return fail(errc::retry, "cannot make a pipe");
-  const auto pid = spawn(
-    {{binary, "-machine", "none", "-nodefaults", "-no-user-config", "-display", "none", "-accel",
-      "tcg,tb-size=1", "-qmp", "stdio"},
-     input.read_end.get(),
-     output.write_end.get(),
-     -1,
-     {}});
+  std::vector<std::string> words{
+    binary,   "-machine",      "none", "-nodefaults", "-no-user-config", "-display", "none",
+    "-accel", "tcg,tb-size=1", "-qmp", "stdio"};
+  words.insert(words.end(), more.begin(), more.end());
+  const auto pid = spawn({std::move(words), input.read_end.get(), output.write_end.get(), -1, {}});
   input.read_end.reset();
   output.write_end.reset();
   if (!pid)
@@ -159,6 +153,17 @@ result<binary_facts> run_probe(const std::string& binary) {
   return facts;
 }
 
+/// A binary that does not know the words of the switches ends with an error.
+result<binary_facts> ask_binary(const std::string& binary) {
+  const auto words = words_of(switches_of_any());
+  auto facts = run_probe(binary, words);
+  if (facts && facts->switches.changes(switches_of_any()).empty()) {
+    facts->switch_words = words;
+    return facts;
+  }
+  return run_probe(binary, {});
+}
+
 } // namespace
 
 std::string binary_facts::canonical_machine(std::string_view machine) const {
@@ -185,7 +190,7 @@ result<binary_facts> read_binary_facts(std::string_view qmp_output) try {
     if (message.value("id", 0) == machines_list)
       take_machines(*answer, facts);
     if (message.value("id", 0) == capabilities_list)
-      take_capabilities(*answer, facts);
+      facts.switches.learn(*answer);
   }
   if (facts.version.empty() || facts.machines.empty())
     return fail(errc::invalid, "no list of machines");
@@ -195,12 +200,16 @@ result<binary_facts> read_binary_facts(std::string_view qmp_output) try {
 }
 
 const result<binary_facts>& binary_probe::facts() {
-  const auto now = stamp_of(binary_);
+  auto now = stamp_of(file_);
+  if (now.empty()) {
+    file_ = file_of(binary_);
+    now = stamp_of(file_);
+  }
   if (now.empty()) {
     stamp_.clear();
     facts_ = fail(errc::refused, "QEMU is not installed here", binary_);
   } else if (now != stamp_) {
-    facts_ = run_probe(binary_);
+    facts_ = ask_binary(file_);
     stamp_ = facts_ ? now : std::string{};
   }
   return facts_;

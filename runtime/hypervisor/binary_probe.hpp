@@ -4,11 +4,13 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
+#include "runtime/hypervisor/migration_switches.hpp"
 
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drover {
 
@@ -17,7 +19,11 @@ struct binary_facts {
   /// Versioned names, and the aliases `pc`, `q35` that change their meaning with every release.
   std::set<std::string> machines;
   std::map<std::string, std::string> aliases;
-  std::set<std::string> migration_capabilities;
+  /// As they stand in a QEMU that was started with `switch_words`.
+  migration_switches switches;
+  /// Options that switch on what each stream needs, so that nobody has to say it to each QEMU;
+  /// empty: this binary does not know them.
+  std::vector<std::string> switch_words;
   /// What is missing for streams encrypted with a pre-shared key; empty = nothing.
   std::string encryption_fault;
 
@@ -34,9 +40,12 @@ public:
 
   /// Error `refused` when the binary is missing or is no QEMU.
   const result<binary_facts>& facts();
+  /// The file that was asked; searched for again only when it is gone.
+  const std::string& file() const { return file_; }
 
 private:
   std::string binary_;
+  std::string file_;
   std::string stamp_; ///< what the file looked like when it was asked
   result<binary_facts> facts_;
 };

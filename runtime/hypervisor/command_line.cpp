@@ -130,6 +130,11 @@ vm_config pinned(const vm_config& config, const launch_facts& facts) {
   return out;
 }
 
+std::string cpu_model(const vm_config& config) {
+  const auto word = cpu_word(config);
+  return word.substr(0, word.find(','));
+}
+
 std::vector<std::string> command_line(const vm_config& config, const launch_facts& facts) {
   const run_files files(facts.run_dir, facts.vm);
   const auto name = config.name().empty() ? "vm" + to_string(facts.vm) : config.name();
@@ -155,6 +160,7 @@ std::vector<std::string> command_line(const vm_config& config, const launch_fact
                ",cores=" + std::to_string(config.cores()) + ",threads=1"});
   add({"-m", std::to_string(config.memory_bytes() / kibibyte) + "k", "-uuid", config.uuid()});
   add(device_words(config, facts));
+  add(facts.host.switch_words);
   if (facts.mode == launch_mode::receive)
     add({"-incoming", "defer", "-S"});
   add(config.args());

@@ -22,6 +22,9 @@ accelerator accelerator_for(const vm_config& config, const host_facts& host);
 /// The versioned name of a config's machine, without Proxmox's "+pveN"; empty = unknown here.
 std::string canonical_machine(const vm_config& config, const host_facts& host);
 
+/// The CPU model that a pinned config is started with, as QEMU calls it.
+std::string cpu_model(const vm_config& config);
+
 /// argv of a pinned config. Precondition: start_blockers is empty.
 std::vector<std::string> command_line(const vm_config& config, const launch_facts& facts);
 

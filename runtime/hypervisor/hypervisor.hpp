@@ -119,6 +119,9 @@ public:
   /// The config as the running QEMU was started with (later edits wait for the next start).
   virtual result<std::string> started_config(vm_id vm) const = 0;
   virtual void facts(vm_id vm, callback<wire::machine_facts> answer) = 0;
+  /// What `facts` answers of a QEMU that this driver has started, as far as its command line alone
+  /// decides it; nullopt: it has to be asked.
+  virtual std::optional<wire::machine_facts> planned_facts(vm_id) const { return std::nullopt; }
   /// Ends the process: first by `quit`, after 10 s by SIGKILL. Answered when it is gone; a QEMU
   /// that is not there is a success.
   virtual void quit(vm_id vm, callback<done> answer) = 0;

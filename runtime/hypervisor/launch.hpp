@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace drover {
 
@@ -34,6 +35,8 @@ struct host_facts {
   /// Versioned machines of the binary, and aliases -> versioned.
   std::set<std::string> machines;
   std::map<std::string, std::string> machine_aliases;
+  /// See `binary_facts`.
+  std::vector<std::string> switch_words;
   /// What the settings and /dev/kvm allow at most.
   accelerator best = accelerator::tcg;
   std::map<std::string, storage_root> storages;

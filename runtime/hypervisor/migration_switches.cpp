@@ -4,11 +4,6 @@ namespace drover {
 
 using nlohmann::json;
 
-migration_switches::migration_switches(const std::set<std::string>& names) {
-  for (const auto& name : names)
-    states_.emplace(name, std::nullopt);
-}
-
 void migration_switches::learn(const json& list) {
   if (!list.is_array())
     return;
@@ -39,6 +34,20 @@ void migration_switches::note(const wanted& changed) {
   for (const auto& [name, is_on] : changed)
     if (const auto at = states_.find(name); at != states_.end())
       at->second = is_on;
+}
+
+void migration_switches::forget_all() {
+  for (auto& [name, is_on] : states_)
+    is_on.reset();
+}
+
+std::vector<std::string> words_of(const migration_switches::wanted& all) {
+  std::vector<std::string> words;
+  for (const auto& [name, is_on] : all) {
+    words.emplace_back("-global");
+    words.push_back("migration.x-" + std::string(name) + (is_on ? "=on" : "=off"));
+  }
+  return words;
 }
 
 migration_switches::wanted switches_of_any() { return {{"events", true}, {"return-path", true}}; }

@@ -5,7 +5,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,10 +16,6 @@ class migration_switches {
 public:
   using wanted = std::vector<std::pair<std::string_view, bool>>;
 
-  migration_switches() = default;
-  /// The binary knows these; how they stand in this QEMU is not known.
-  explicit migration_switches(const std::set<std::string>& names);
-
   /// The answer to `query-migrate-capabilities`; anything else is passed over.
   void learn(const nlohmann::json& list);
   bool knows(std::string_view name) const { return states_.contains(name); }
@@ -31,6 +26,8 @@ public:
   /// They are being set, or it is not known whether they were.
   void forget(const wanted& changed);
   void note(const wanted& changed);
+  /// Somebody else may have set any of them.
+  void forget_all();
 
 private:
   std::map<std::string, std::optional<bool>, std::less<>> states_;
@@ -42,6 +39,8 @@ migration_switches::wanted switches_of_any();
 /// With late activation: the target takes the locks of shared disks at `cont` only, so that the
 /// source can still go on until then.
 migration_switches::wanted switches_of_target();
+/// As words of a QEMU's command line; not every binary knows them.
+std::vector<std::string> words_of(const migration_switches::wanted& all);
 /// As `migrate-set-capabilities` has it.
 nlohmann::json argument_of(const migration_switches::wanted& changes);
 

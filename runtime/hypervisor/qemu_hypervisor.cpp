@@ -4,6 +4,7 @@
 #include "runtime/hypervisor/blockers.hpp"
 #include "runtime/hypervisor/command_line.hpp"
 #include "runtime/hypervisor/host_probe.hpp"
+#include "runtime/hypervisor/planned_facts.hpp"
 #include "runtime/hypervisor/qemu_machine.hpp"
 
 #include <utility>
@@ -47,6 +48,7 @@ public:
     facts.qemu_version = probed->version;
     facts.machines = probed->machines;
     facts.machine_aliases = probed->aliases;
+    facts.switch_words = probed->switch_words;
     facts.best = best_;
     facts.bridges = bridges_here();
     facts.storages = storage_roots(host->settings.storages);
@@ -69,15 +71,26 @@ public:
         reasons.push_back(std::move(reason));
     if (!reasons.empty())
       return fail(errc::refused, joined(reasons), where);
-    launch_facts launch{vm, host->settings.run_dir, host->settings.qemu_binary, mode, *here};
+    launch_facts launch{vm, host->settings.run_dir, probe_.file(), mode, *here};
     const auto ready = pinned(*config, launch);
-    return launch_plan{
+    launch_plan made{
       vm,
       number,
       ready.text(),
       command_line(ready, launch),
       tap_bridges(ready),
-      binary()->migration_capabilities};
+      binary()->switches,
+      switches_of_any(),
+      std::nullopt};
+    const bool is_whole = is_planned_whole(ready);
+    if (is_whole)
+      made.facts = drover::planned_facts(ready, launch);
+    else
+      made.switches.forget_all();
+    // Without a disk there are no locks that its source could still need.
+    if (mode == launch_mode::receive && !(is_whole && ready.disks().empty()))
+      made.wanted = switches_of_target();
+    return made;
   }
 
   void launch(launch_plan plan, callback<machine_status> answer) {
@@ -247,6 +260,11 @@ void qemu_hypervisor::receive(
 
 void qemu_hypervisor::facts(vm_id vm, callback<wire::machine_facts> answer) {
   driver_->with(vm, std::move(answer), [](auto& m, auto a) { m.facts(std::move(a)); });
+}
+
+std::optional<wire::machine_facts> qemu_hypervisor::planned_facts(vm_id vm) const {
+  const auto machine = driver_->find(vm);
+  return machine ? machine->planned_facts() : std::nullopt;
 }
 
 void qemu_hypervisor::quit(vm_id vm, callback<done> answer) {

@@ -31,6 +31,7 @@ public:
   void start(vm_id vm, const std::string& config, callback<machine_status> answer) override;
   result<std::string> started_config(vm_id vm) const override;
   void facts(vm_id vm, callback<wire::machine_facts> answer) override;
+  std::optional<wire::machine_facts> planned_facts(vm_id vm) const override;
   void quit(vm_id vm, callback<done> answer) override;
   void kill(vm_id vm, callback<done> answer) override;
   void receive(

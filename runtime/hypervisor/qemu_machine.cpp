@@ -39,7 +39,9 @@ std::shared_ptr<qemu_machine> qemu_machine::launch(
   std::shared_ptr<machine_host> host, launch_plan plan, callback<machine_status> answer) {
   std::shared_ptr<qemu_machine> self(new qemu_machine(std::move(host), plan.vm));
   self->config_ = plan.config;
-  self->switches_ = migration_switches{plan.capabilities};
+  self->planned_facts_ = std::move(plan.facts);
+  self->switches_ = std::move(plan.switches);
+  self->wanted_ = std::move(plan.wanted);
   if (plan.number > epoch{})
     self->mark_ = {plan.number, stream_role::target};
   self->join_start(std::move(answer));
@@ -106,8 +108,7 @@ void qemu_machine::ask_after_start() {
   // process.
   const bool receives = mark_.role == stream_role::target;
   switch_migration(
-    receives ? switches_of_target() : switches_of_any(), start_deadline,
-    [weak = weak_from_this(), receives](const result<done>& set) {
+    wanted_, start_deadline, [weak = weak_from_this(), receives](const result<done>& set) {
       // One that runs at once is asked again when it streams.
       if (const auto self = weak.lock(); self && !set && receives)
         self->started(tl::unexpected(set.error()));
@@ -198,6 +199,7 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
   self->mark_ = self->files_.read_stream();
   // What was set up for a stream, its mark tells; a key may be left without one.
   self->has_key_ = self->mark_.role != stream_role::none;
+  self->names_key_ = self->has_key_;
   self->may_keep_old_key_ = true;
   self->channels_ = 0;
   self->may_have_streamed_ = true;

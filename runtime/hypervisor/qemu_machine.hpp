@@ -30,7 +30,9 @@ struct launch_plan {
   std::string config; ///< pinned
   std::vector<std::string> argv;
   std::vector<std::string> tap_bridges;
-  std::set<std::string> capabilities; ///< that the binary knows
+  migration_switches switches;              ///< as they stand from its start
+  migration_switches::wanted wanted;        ///< as they have to stand before it streams
+  std::optional<wire::machine_facts> facts; ///< as far as the command line decides them
 };
 
 class qemu_machine : public std::enable_shared_from_this<qemu_machine> {
@@ -46,6 +48,8 @@ public:
 
   machine_status status() const;
   result<std::string> config() const;
+  /// Of one that was launched by this driver.
+  const std::optional<wire::machine_facts>& planned_facts() const { return planned_facts_; }
   bool is_starting() const { return phase_ == phase::starting; }
   /// One more who waits for the start.
   void join_start(callback<machine_status> answer) { start_answers_.push_back(std::move(answer)); }
@@ -147,8 +151,10 @@ private:
   bool end_was_asked_ = false;
   std::string run_state_; ///< QEMU's own word; empty = not known
   std::string config_;
+  std::optional<wire::machine_facts> planned_facts_;
   stream_mark mark_;
   migration_switches switches_;
+  migration_switches::wanted wanted_; ///< said once it is up
 
   std::shared_ptr<machine_process> process_;
   std::shared_ptr<qmp_client> client_;
@@ -171,6 +177,7 @@ private:
   bool may_have_streamed_ = false; ///< this QEMU, under an earlier attempt or agent
   std::uint64_t keys_given_ = 0;
   bool has_key_ = false;          ///< QEMU may hold a key
+  bool names_key_ = false;        ///< its parameters may name one, also one that is gone
   bool may_keep_old_key_ = false; ///< was found again, and nobody has taken away its last one since
   unique_fd connection_;          ///< stands, and waits for the parameters
   std::shared_ptr<stream_knock> knock_;

@@ -21,7 +21,8 @@ void qemu_machine::add_channels(migration_switches::wanted& all) const {
 }
 
 json qemu_machine::stream_parameters(const std::string& key) const {
-  auto parameters = key_parameters(key);
+  // QEMU reads a command byte by byte, so what says nothing new is not said.
+  auto parameters = names_key_ ? key_parameters(key) : json::object();
   if (channels_ > 1)
     parameters["multifd-channels"] = channels_;
   return parameters;

@@ -12,7 +12,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* descriptor_name = "stream";
+/// Short, because QEMU reads its commands byte by byte.
+constexpr const char* descriptor_name = "s";
 constexpr milliseconds getfd_deadline{5'000};
 
 error of_vm(errc code, std::string what, vm_id vm) {
@@ -78,15 +79,12 @@ void qemu_machine::key_given(
       self->patience_timer_.cancel();
       if (self->process_)
         run_as_usual(self->process_->pid());
-      // QEMU reads a command byte by byte, so one that says nothing new is not said.
-      const bool is_fresh = !self->may_have_streamed_ && self->keys_given_ == 0;
-      if (is_fresh && here.key.empty() && here.channels == 1)
+      const auto parameters = self->stream_parameters(here.key);
+      if (parameters.empty())
         return answer(here);
-      self->call(
-        "migrate-set-parameters", self->stream_parameters(here.key),
-        [here, answer](const result<json>& set) {
-          answer(set ? result<listening>(here) : tl::unexpected(set.error()));
-        });
+      self->call("migrate-set-parameters", parameters, [here, answer](const result<json>& set) {
+        answer(set ? result<listening>(here) : tl::unexpected(set.error()));
+      });
     });
 }
 

@@ -31,6 +31,7 @@ void qemu_machine::give_key(epoch number, const std::string& key, callback<done>
   if (auto written = files_.write_key(end, identity, key); !written)
     return host_->answer_later<done>(std::move(answer), tl::unexpected(written.error()));
   has_key_ = true;
+  names_key_ = true;
   json credentials{
     {"qom-type", "tls-creds-psk"},
     {"id", credentials_name},

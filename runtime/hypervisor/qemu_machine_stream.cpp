@@ -11,7 +11,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* descriptor_name = "stream";
+/// Short, because QEMU reads its commands byte by byte.
+constexpr const char* descriptor_name = "s";
 constexpr milliseconds getfd_deadline{5'000};
 constexpr milliseconds cancel_deadline{10'000};
 

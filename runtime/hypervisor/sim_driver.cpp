@@ -76,6 +76,13 @@ void sim_driver::facts(vm_id vm, callback<wire::machine_facts> answer) {
   });
 }
 
+std::optional<wire::machine_facts> sim_driver::planned_facts(vm_id vm) const {
+  const auto m = known(vm);
+  if (!m || !m->qemu->launch.is_planned)
+    return std::nullopt;
+  return park_->facts_of(*m->qemu);
+}
+
 // -- found again ---------------------------------------------------------------------------------
 
 void sim_driver::attach(callback<std::vector<machine_status>> answer) {

@@ -3,7 +3,7 @@
 #include "runtime/base/check.hpp"
 #include "runtime/hypervisor/blockers.hpp"
 #include "runtime/hypervisor/command_line.hpp"
-#include "runtime/hypervisor/command_line_devices.hpp"
+#include "runtime/hypervisor/planned_facts.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -57,32 +57,6 @@ vm_config parsed(const std::string& pinned_config) {
   return *config;
 }
 
-/// The value of `key` in a QEMU option list; empty = none.
-std::string option_in(std::string_view words, std::string_view key) {
-  const auto wanted = "," + std::string(key) + "=";
-  const auto at = words.find(wanted);
-  if (at == std::string_view::npos)
-    return {};
-  const auto from = at + wanted.size();
-  return std::string(words.substr(from, words.find(',', from) - from));
-}
-
-std::vector<std::string> devices_of(const vm_config& config, const launch_facts& launch) {
-  std::vector<std::string> devices;
-  const auto words = device_words(config, launch);
-  std::size_t nameless = 0;
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] != "-device")
-      continue;
-    auto id = option_in(words[i + 1], "id");
-    if (id.empty())
-      id = "device[" + std::to_string(nameless++) + "]";
-    devices.push_back(id + " " + words[i + 1].substr(0, words[i + 1].find(',')));
-  }
-  std::sort(devices.begin(), devices.end());
-  return devices;
-}
-
 } // namespace
 
 result<sim_launch> plan_sim_launch(vm_id vm, const std::string& config, sim_launch_mode mode) {
@@ -101,7 +75,7 @@ result<sim_launch> plan_sim_launch(vm_id vm, const std::string& config, sim_laun
       all += (all.empty() ? "" : " ") + reason;
     return fail(errc::refused, all, where);
   }
-  sim_launch plan{pinned(*read, launch).text(), read->memory_bytes(), {}};
+  sim_launch plan{pinned(*read, launch).text(), read->memory_bytes(), is_planned_whole(*read), {}};
   if (plan.memory_bytes > memory_bytes_most)
     plan.failure = "cannot set up guest memory 'pc.ram': Cannot allocate memory";
   return plan;
@@ -120,10 +94,7 @@ std::vector<std::string> sim_blockers(const std::string& config) {
 
 wire::machine_facts sim_facts(vm_id vm, const std::string& pinned_config) {
   const auto config = parsed(pinned_config);
-  const auto model = config.cpu();
-  return {config.machine(), model.substr(0, model.find(',')) + "-x86_64-cpu",
-          config.cpus(),    config.memory_bytes(),
-          config.uuid(),    devices_of(config, launch_for(vm, config))};
+  return planned_facts(config, launch_for(vm, config));
 }
 
 sim_mismatch sim_mismatch_of(

@@ -19,6 +19,7 @@ inline constexpr const char* sim_qemu_version = "7.2.22";
 struct sim_launch {
   std::string config; ///< pinned
   std::uint64_t memory_bytes = 0;
+  bool is_planned = false; ///< its config alone decides what it is
   /// Why QEMU ends while it starts; empty = it starts.
   std::string failure;
 };

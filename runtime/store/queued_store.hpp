@@ -99,6 +99,24 @@ public:
     submit<done>(
       "barrier", {}, [](Files& files) { return files.barrier(); }, std::move(answer));
   }
+  void read_view(vm_id vm, callback<vm_view> answer) override {
+    if constexpr (answers_late)
+      return store::read_view(vm, std::move(answer));
+    submit<vm_view>(
+      "read_view", vm, [=](Files& files) { return view_of(files, vm); }, std::move(answer));
+  }
+  void read_view_behind_barrier(vm_id vm, callback<vm_view> answer) override {
+    if constexpr (answers_late)
+      return store::read_view_behind_barrier(vm, std::move(answer));
+    submit<vm_view>(
+      "read_view_behind_barrier", vm,
+      [=](Files& files) -> result<vm_view> {
+        if (const auto passed = files.barrier(); !passed)
+          return tl::unexpected(passed.error());
+        return view_of(files, vm);
+      },
+      std::move(answer));
+  }
   void take_lock(
     const std::string& name, const std::string& holder, callback<done> answer) override {
     submit<done>(
@@ -122,6 +140,16 @@ public:
   }
 
 private:
+  /// What such a driver shows depends on the moment of the answer, so two calls are never one.
+  static constexpr bool answers_late = requires(Files & files) { files.answer_at(); };
+
+  static result<vm_view> view_of(Files& files, vm_id vm) {
+    auto owner = files.read_owner(vm);
+    if (!owner)
+      return tl::unexpected(owner.error());
+    return joined(std::move(owner), files.read_record(vm));
+  }
+
   /// Belongs to the worker's thread; lives on when that thread hangs.
   struct worker_state {
     options_type options;
@@ -168,7 +196,7 @@ private:
       return answering(fail(errc::timeout, what + ": the cluster directory hangs", node.value));
     };
     const auto not_before = [state = state_] {
-      if constexpr (requires(Files & files) { files.answer_at(); })
+      if constexpr (answers_late)
         return state->files ? state->files->answer_at() : mono_time{};
       else
         return mono_time{};

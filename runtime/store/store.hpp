@@ -80,6 +80,12 @@ public:
   /// that was answered anywhere before this call, and it had quorum.
   virtual void barrier(callback<done> answer) = 0;
 
+  /// `read_owner` and `read_record` as one question; the error of either is the answer. A driver
+  /// that makes one call after the other makes these in one turn.
+  virtual void read_view(vm_id vm, callback<vm_view> answer);
+  /// The same behind a `barrier`; the barrier's error is the answer when it is not passed.
+  virtual void read_view_behind_barrier(vm_id vm, callback<vm_view> answer);
+
   /// Takes or renews the lock; `conflict` names the holder. A lock not renewed for 120 s expires.
   virtual void take_lock(
     const std::string& name, const std::string& holder, callback<done> answer) = 0;
@@ -94,5 +100,9 @@ public:
   /// Empty where nothing that was acknowledged is ever taken back.
   virtual void read_membership(callback<std::string> answer) = 0;
 };
+
+/// The view of two answers; the error of either.
+result<vm_view> joined(
+  result<std::optional<node_id>> owner, result<std::optional<handover_record>> record);
 
 } // namespace drover

@@ -32,6 +32,7 @@ void check_machines(const hypervisor_rig_maker& make) {
     CHECK_FALSE(facts->machine.empty());
     CHECK_FALSE(facts->cpu.empty());
     CHECK(facts->memory_bytes > 0);
+    CHECK(node.at(side::source).planned_facts(node.vm) == *facts);
     CHECK(code_of(node.at(side::source).started_config(node.vm)) == "ok");
     CHECK(code_of(node.quit(side::source)) == "ok");
     CHECK_FALSE(node.at(side::source).find(node.vm));

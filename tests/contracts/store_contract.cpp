@@ -79,6 +79,19 @@ std::string node_calls::barrier() {
   return code_of(ask<done>(cluster_, [&](auto reply) { port().barrier(reply); }));
 }
 
+vm_view node_calls::view(vm_id which) {
+  auto answer = ask<vm_view>(cluster_, [&](auto reply) { port().read_view(which, reply); });
+  REQUIRE(code_of(answer) == "ok");
+  return *answer;
+}
+
+vm_view node_calls::view_behind_barrier(vm_id which) {
+  auto answer =
+    ask<vm_view>(cluster_, [&](auto reply) { port().read_view_behind_barrier(which, reply); });
+  REQUIRE(code_of(answer) == "ok");
+  return *answer;
+}
+
 result<done> node_calls::take(const std::string& lock, const std::string& holder) {
   return ask<done>(cluster_, [&](auto reply) { port().take_lock(lock, holder, reply); });
 }
@@ -187,12 +200,38 @@ void check_records(const cluster_maker& make) {
   CHECK(a.records() == std::map<vm_id, handover_record>{{vm, next}, {other_vm, other}});
 }
 
+void check_views(const cluster_maker& make) {
+  const auto cluster = make(2, milliseconds{120'000});
+  node_calls a(*cluster, 0);
+  node_calls b(*cluster, 1);
+  const auto record = moving(vm, 7, "n1", "n2");
+
+  CHECK(a.view(vm).owner == std::nullopt);
+  CHECK(a.view_behind_barrier(vm).record == std::nullopt);
+  for (std::uint64_t round = 0; round < 5; ++round) {
+    const auto next = moving(vm_id{200 + static_cast<std::uint32_t>(round)}, 1, "n1", "n2");
+    REQUIRE(a.create(next.vm, 0, "name: a\n") == "ok");
+    REQUIRE(a.write(next) == "ok");
+    // Without a barrier of its own between the two: the question passes one.
+    const auto seen = b.view_behind_barrier(next.vm);
+    CHECK(seen.owner == a.name());
+    CHECK(seen.record == next);
+    CHECK(b.view(next.vm).record == next);
+  }
+  REQUIRE(a.write(record) == "ok");
+  CHECK(a.view(vm).owner == std::nullopt);
+  CHECK(a.view(vm).record == record);
+}
+
 void check_store_contract(const cluster_maker& make) {
   SECTION("a new VM is on one node, and its number is taken in the whole cluster") {
     check_places(make);
   }
   SECTION("a config keeps its bytes and belongs to the node that holds it") { check_configs(make); }
   SECTION("a record gives way to a higher epoch only") { check_records(make); }
+  SECTION("a look shows owner and record, behind a barrier what was answered before it") {
+    check_views(make);
+  }
   SECTION("a lock has one holder until it is given back") { check_locks(make); }
   SECTION("a lock that is renewed stays, one that is not expires") { check_lock_expiry(make); }
   SECTION("behind a barrier a node sees what was answered before it") { check_order(make); }

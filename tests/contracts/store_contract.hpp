@@ -85,6 +85,8 @@ public:
   std::map<vm_id, handover_record> records();
   std::string write(const handover_record& record);
   std::string barrier();
+  vm_view view(vm_id vm);
+  vm_view view_behind_barrier(vm_id vm);
   result<done> take(const std::string& lock, const std::string& holder);
   std::string drop(const std::string& lock, const std::string& holder);
   std::vector<store_lock> locks(const std::string& prefix);

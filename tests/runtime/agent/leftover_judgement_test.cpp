@@ -88,11 +88,11 @@ TEST_CASE("a waiting copy is left over when nobody comes for it") {
 TEST_CASE("the record of what stands settled is the store's, or is made from the marks") {
   auto part = part_with(run_state::running, 0);
   part.marks.settled = epoch{3};
-  const store_view own{n1, moving(3, n1, n2)};
+  const vm_view own{n1, moving(3, n1, n2)};
   CHECK(settled_record(part, own) == own.record);
 
   SECTION("not where something newer is known") {
-    CHECK_FALSE(settled_record(part, store_view{n1, moving(4, n1, n2)}));
+    CHECK_FALSE(settled_record(part, vm_view{n1, moving(4, n1, n2)}));
     part.marks.seen = epoch{4};
     CHECK_FALSE(settled_record(part, own));
   }
@@ -102,15 +102,15 @@ TEST_CASE("the record of what stands settled is the store's, or is made from the
   }
   SECTION("it came: the config has gone back to its source") {
     part.marks.run = epoch{3};
-    const auto made = settled_record(part, store_view{n2, moving(2, n2, n1)});
+    const auto made = settled_record(part, vm_view{n2, moving(2, n2, n1)});
     REQUIRE(made);
     CHECK(made->number == epoch{3});
     CHECK(made->source == n2);
     CHECK(made->target == n1);
-    CHECK_FALSE(settled_record(part, store_view{n1, std::nullopt})); // nobody knows from where
+    CHECK_FALSE(settled_record(part, vm_view{n1, std::nullopt})); // nobody knows from where
   }
   SECTION("it stayed: the target of the older record stands for the one that is lost") {
-    const auto made = settled_record(part, store_view{n1, moving(2, n1, n2)});
+    const auto made = settled_record(part, vm_view{n1, moving(2, n1, n2)});
     REQUIRE(made);
     CHECK(made->number == epoch{3});
     CHECK(made->source == n1);

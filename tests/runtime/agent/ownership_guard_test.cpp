@@ -79,7 +79,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
     bool allowed;
   };
   const auto view_of = [](const node_id& owner) {
-    return [owner](guard_facts& f) { f.view = store_view{owner, make_record(5)}; };
+    return [owner](guard_facts& f) { f.view = vm_view{owner, make_record(5)}; };
   };
   const std::vector<line> lines{
     {"the owner starts its VM", operation::start, owned{}, with(ended_source(), view_of(source)),
@@ -135,7 +135,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      with(
        guard_facts{},
        [](auto& f) {
-         f.here = source, f.view = store_view{target, make_record(5)};
+         f.here = source, f.view = vm_view{target, make_record(5)};
        }),
      true},
     {"a source that runs takes its config back", operation::revert, make_ticket(5, policy::early),
@@ -159,7 +159,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      with(
        ended_source(),
        [](auto& f) {
-         f.view = store_view{target, make_record(5)};
+         f.view = vm_view{target, make_record(5)};
          f.machine = run_state::running;
          f.machine_number = epoch{6};
          f.marks.seen = epoch{6};
@@ -211,7 +211,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      with(
        loaded_target(),
        [](auto& f) {
-         f.marks.run = epoch{5}, f.view = store_view{target, make_record(5)};
+         f.marks.run = epoch{5}, f.view = vm_view{target, make_record(5)};
          f.machine = run_state::running;
        }),
      true},
@@ -219,7 +219,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      with(
        loaded_target(),
        [](auto& f) {
-         f.marks.run = epoch{5}, f.view = store_view{target, make_record(5)};
+         f.marks.run = epoch{5}, f.view = vm_view{target, make_record(5)};
        }),
      false},
     {"the target does not settle what it has not run", operation::settle, make_ticket(5),
@@ -243,14 +243,14 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
      with(
        guard_facts{},
        [](auto& f) {
-         f.here = target, f.view = store_view{target, make_record(5)};
+         f.here = target, f.view = vm_view{target, make_record(5)};
        }),
      true},
     {"nobody closes what another owns", operation::close, make_ticket(5),
      with(
        guard_facts{},
        [](auto& f) {
-         f.here = target, f.view = store_view{source, make_record(5)};
+         f.here = target, f.view = vm_view{source, make_record(5)};
        }),
      false},
     {"nobody closes what still has a QEMU", operation::close, make_ticket(5),
@@ -260,7 +260,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
        guard_facts{},
        [](auto& f) {
          f.here = target;
-         f.view = store_view{};
+         f.view = vm_view{};
        }),
      true},
     {"receive of a VM that a third node owns", operation::receive, make_ticket(5),
@@ -268,7 +268,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
        guard_facts{},
        [&](auto& f) {
          f.here = target;
-         f.view = store_view{stranger, std::nullopt};
+         f.view = vm_view{stranger, std::nullopt};
        }),
      false},
   };
@@ -282,7 +282,7 @@ TEST_CASE("the guard's table, row by row", "[guard]") {
 
 TEST_CASE("the original race is refused in words that name it", "[guard]") {
   auto facts = loaded_target();
-  facts.view = store_view{source, make_record(5)};
+  facts.view = vm_view{source, make_record(5)};
   const auto verdict = judge(operation::resume, make_ticket(5, policy::check), facts);
   REQUIRE(!verdict);
   CHECK(verdict.error().what.find("config not visible here yet") == 0);
@@ -297,7 +297,7 @@ void walk(const std::function<void(operation, const authority&, const guard_fact
   std::vector<authority> authorities{owned{}};
   for (const auto how : all_policies)
     authorities.emplace_back(make_ticket(5, how));
-  std::vector<std::optional<store_view>> views{std::nullopt};
+  std::vector<std::optional<vm_view>> views{std::nullopt};
   for (const auto& owner :
        {std::optional<node_id>{}, std::optional{source}, std::optional{target},
         std::optional{stranger}})
@@ -305,7 +305,7 @@ void walk(const std::function<void(operation, const authority&, const guard_fact
          {std::optional<handover_record>{}, std::optional{make_record(4, record_state::settled)},
           std::optional{make_record(5)}, std::optional{make_record(5, record_state::settled)},
           std::optional{make_record(6)}})
-      views.push_back(store_view{owner, record});
+      views.push_back(vm_view{owner, record});
   struct machine {
     run_state state;
     epoch number;

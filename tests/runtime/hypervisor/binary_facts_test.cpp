@@ -1,6 +1,9 @@
 #include "runtime/hypervisor/binary_probe.hpp"
 
+#include "tests/support/run_program.hpp"
+
 #include <catch2/catch.hpp>
+#include <fstream>
 
 namespace drover {
 
@@ -29,7 +32,9 @@ TEST_CASE("a binary's answers become its version, machines and capabilities") {
   CHECK(facts->canonical_machine("q35") == "pc-q35-7.2");
   CHECK(facts->canonical_machine("pc-i440fx-7.1") == "pc-i440fx-7.1");
   CHECK(facts->canonical_machine("pc-i440fx-9.9").empty());
-  CHECK(facts->migration_capabilities == std::set<std::string>{"events", "return-path"});
+  CHECK(
+    facts->switches.changes(switches_of_target()) == migration_switches::wanted{{"events", true}});
+  CHECK(facts->switch_words.empty());
 }
 
 TEST_CASE("a binary that has no credentials, or no library for them, cannot encrypt") {
@@ -51,6 +56,25 @@ TEST_CASE("a binary that has no credentials, or no library for them, cannot encr
   const std::string made = R"({"return": {}, "id": 4})"
                            "\n";
   CHECK(read_binary_facts(answers + list + made)->encryption_fault.empty());
+}
+
+TEST_CASE("this host's QEMU knows the words that switch on what each stream needs") {
+  binary_probe probe("qemu-system-x86_64");
+  REQUIRE(probe.facts());
+  CHECK(probe.facts()->switch_words == words_of(switches_of_any()));
+  CHECK(probe.facts()->switches.changes(switches_of_any()).empty());
+}
+
+TEST_CASE("a binary that does not know these words is asked without them") {
+  const testing::temporary_directory room;
+  const auto old = room.path() / "old-qemu";
+  std::ofstream(old) << "#!/bin/sh\ncase \"$*\" in *-global*) echo unknown >&2; exit 1;; esac\n"
+                        "exec qemu-system-x86_64 \"$@\"\n";
+  std::filesystem::permissions(old, std::filesystem::perms::owner_all);
+  binary_probe probe(old);
+  REQUIRE(probe.facts());
+  CHECK(probe.facts()->switch_words.empty());
+  CHECK(probe.facts()->switches.changes(switches_of_any()) == switches_of_any());
 }
 
 TEST_CASE("this host's QEMU can encrypt") {

@@ -7,8 +7,11 @@ namespace drover {
 using nlohmann::json;
 using wanted = migration_switches::wanted;
 
-TEST_CASE("of a fresh QEMU everything that its binary knows is said") {
-  const migration_switches fresh{{"events", "return-path"}};
+TEST_CASE("of what a binary knows everything is said that does not stand so already") {
+  migration_switches fresh;
+  fresh.learn(
+    {{{"capability", "events"}, {"state", false}},
+     {{"capability", "return-path"}, {"state", false}}});
   CHECK(fresh.knows("events"));
   CHECK_FALSE(fresh.knows("late-block-activate"));
   CHECK(fresh.changes(switches_of_target()) == wanted{{"events", true}, {"return-path", true}});
@@ -32,6 +35,18 @@ TEST_CASE("what is being set, or was perhaps set, is said again") {
   known.forget({{"multifd", true}});
   CHECK(known.changes({{"multifd", false}}) == wanted{{"multifd", false}});
   CHECK(known.changes({{"multifd", true}}) == wanted{{"multifd", true}});
+}
+
+TEST_CASE("what somebody else may have set is said again, and is known to be there") {
+  migration_switches known;
+  known.learn({{{"capability", "events"}, {"state", true}}});
+  known.forget_all();
+  CHECK(known.knows("events"));
+  CHECK(known.changes(switches_of_any()) == wanted{{"events", true}});
+  CHECK(
+    words_of({{"events", true}, {"multifd", false}}) ==
+    std::vector<std::string>{
+      "-global", "migration.x-events=on", "-global", "migration.x-multifd=off"});
 }
 
 TEST_CASE("a list of another form teaches nothing") {
