@@ -2,9 +2,12 @@
 
 #include <charconv>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <sched.h>
 #include <string>
 #include <thread>
+#include <unistd.h>
 
 namespace drover {
 namespace {
@@ -30,6 +33,36 @@ bool can_be_taken_back() {
   return can;
 }
 
+/// The lowest share that a session can be given; also the mark that it was this file's doing.
+constexpr int session_nice_low = 19;
+constexpr int session_nice_usual = 0;
+
+std::string session_file(const std::string& pid) { return "/proc/" + pid + "/autogroup"; }
+
+/// From "/autogroup-25 nice 0"; nullopt where sessions have no share of their own.
+std::optional<int> nice_of_session(const std::string& pid) {
+  std::ifstream file{session_file(pid)};
+  std::string name;
+  std::string word;
+  int nice = 0;
+  return file >> name >> word >> nice ? std::optional{nice} : std::nullopt;
+}
+
+bool set_nice_of_session(const std::string& pid, int nice) {
+  std::ofstream file{session_file(pid)};
+  return static_cast<bool>(file << nice << std::flush);
+}
+
+/// Without CAP_SYS_ADMIN the kernel takes ten of these a second from all of its users together, and
+/// one that it did not take would leave a VM low. Tried out with what stands already.
+bool sessions_can_be_raised() {
+  static const bool can = [] {
+    const auto now = nice_of_session("self");
+    return now && set_nice_of_session("self", *now) && set_nice_of_session("self", *now);
+  }();
+  return can;
+}
+
 /// False when no thread of the process had to be raised.
 bool raise_threads(const std::string& tasks) {
   bool raised = false;
@@ -48,14 +81,21 @@ bool raise_threads(const std::string& tasks) {
 } // namespace
 
 void let_others_go_first(pid_t pid) {
-  if (can_be_taken_back())
-    set_policy(pid, SCHED_IDLE);
+  if (!can_be_taken_back())
+    return;
+  set_policy(pid, SCHED_IDLE);
+  const auto process = std::to_string(pid);
+  const bool leads = ::getsid(pid) == pid;
+  if (leads && sessions_can_be_raised() && nice_of_session(process) == session_nice_usual)
+    set_nice_of_session(process, session_nice_low);
 }
 
 void run_as_usual(pid_t pid) {
   const auto tasks = "/proc/" + std::to_string(pid) + "/task";
   for (int i = 0; i < rounds_most && raise_threads(tasks); ++i)
     continue;
+  if (const auto process = std::to_string(pid); nice_of_session(process) == session_nice_low)
+    set_nice_of_session(process, session_nice_usual);
 }
 
 } // namespace drover

@@ -1,6 +1,10 @@
 // Who has the processor while a receiving QEMU starts: everybody else. Its start costs 30 to 45 ms
 // of a core, and on a busy node that would lie in the pauses of the VMs whose turn it is. Rule: a
 // process is lowered only where this one may raise it again, and is raised before memory comes in.
+//
+// Where the kernel shares the processor between sessions first (sched(7), "The autogroup feature";
+// Debian's default), a thread's own policy counts within its session only, so the session is
+// lowered too: the process has to be its leader.
 #pragma once
 
 #include <sys/types.h>

@@ -2,9 +2,13 @@
 #include "runtime/hypervisor/spawn.hpp"
 #include "runtime/hypervisor/urgency.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <fstream>
 #include <sched.h>
+#include <sstream>
+#include <string>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +21,12 @@ struct sleeper {
   ~sleeper() {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
+  }
+  std::string session() const {
+    std::ifstream file{"/proc/" + std::to_string(pid) + "/autogroup"};
+    std::string line;
+    std::getline(file, line);
+    return line.substr(std::min(line.size(), line.find(' ')));
   }
   bool is_low() const { return ::sched_getscheduler(pid) == SCHED_IDLE; }
 };
@@ -46,6 +56,36 @@ TEST_CASE("a process lets others go first until it is as any other again", "[urg
   CHECK_FALSE(process.is_low());
   run_as_usual(process.pid);
   CHECK_FALSE(process.is_low());
+}
+
+TEST_CASE("its session goes last too where sessions share the processor", "[urgency]") {
+  const sleeper process;
+  const auto before = process.session();
+  if (before.empty() || ::geteuid() != 0)
+    return; // This kernel shares it between threads alone, or takes too few of these changes.
+  CHECK(before == " nice 0");
+  let_others_go_first(process.pid);
+  CHECK(process.session() == " nice 19");
+  run_as_usual(process.pid);
+  CHECK(process.session() == " nice 0");
+}
+
+TEST_CASE("the session of another process stays as it is", "[urgency]") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  std::ifstream before{"/proc/self/autogroup"};
+  std::ostringstream was;
+  was << before.rdbuf();
+  let_others_go_first(child);
+  std::ifstream after{"/proc/self/autogroup"};
+  std::ostringstream is;
+  is << after.rdbuf();
+  CHECK(is.str() == was.str());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST_CASE("a process that has ended is no trouble", "[urgency]") {
