@@ -6,7 +6,9 @@
 #include "runtime/hypervisor/machine_process.hpp"
 #include "runtime/hypervisor/qemu_settings.hpp"
 #include "runtime/hypervisor/relay_process.hpp"
+#include "runtime/hypervisor/start_gate.hpp"
 
+#include <algorithm>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -14,9 +16,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <unistd.h>
 #include <utility>
 
 namespace drover {
+
+inline std::size_t processors() {
+  return static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+}
 
 struct machine_host : std::enable_shared_from_this<machine_host> {
   machine_host(asio::io_context& l, qemu_settings s) : loop(l), settings(std::move(s)) {}
@@ -29,6 +36,7 @@ struct machine_host : std::enable_shared_from_this<machine_host> {
   /// The last final state of each VM's stream; outlives the process.
   std::map<vm_id, std::pair<epoch, wire::outcome>> outcomes;
   bool is_open = true;
+  start_gate starts{processors()};
 
   /// Starts a process on a thread that may wait, and answers on the loop.
   void spawn_aside(process_plan plan, callback<new_process> answer) {

@@ -11,9 +11,10 @@ namespace {
 
 /// A loaded host starts a hundred QEMUs at once: each may take long to get its turn.
 constexpr milliseconds start_deadline{30'000};
-/// How long a receiving QEMU lets everybody else go first: as long as eight of them take to start
-/// together on two cores. On a node whose guests leave no processor idle it is up later by this.
-constexpr milliseconds start_patience{200};
+/// How long a receiving QEMU lets everybody else go first: several times what it takes beside the
+/// streams of a node with two processors. On a node whose guests leave none idle it is up later by
+/// this.
+constexpr milliseconds start_patience{500};
 /// How long an adopted QEMU may keep silent before the rescue socket is tried.
 constexpr milliseconds greeting_deadline{2'000};
 constexpr milliseconds reconnect_delay{200};
@@ -45,12 +46,23 @@ std::shared_ptr<qemu_machine> qemu_machine::launch(
   if (plan.number > epoch{})
     self->mark_ = {plan.number, stream_role::target};
   self->join_start(std::move(answer));
-  self->host_->spawn_aside(
-    {self->files_, plan.config, self->mark_, plan.argv, plan.tap_bridges},
-    [weak = std::weak_ptr(self)](result<new_process> started) {
+  const process_plan process{self->files_, plan.config, self->mark_, plan.argv, plan.tap_bridges};
+  const auto spawn = [process, weak = std::weak_ptr(self)](start_gate::permit permit) {
+    const auto admitted = weak.lock();
+    if (!admitted || admitted->phase_ != phase::starting)
+      return;
+    admitted->waits_for_turn_ = false;
+    admitted->start_permit_ = std::move(permit);
+    admitted->host_->spawn_aside(process, [weak](result<new_process> started) {
       if (const auto alive = weak.lock())
         alive->spawned(std::move(started));
     });
+  };
+  self->waits_for_turn_ = true;
+  if (plan.number > epoch{})
+    self->host_->starts.enter(spawn);
+  else
+    spawn({});
   return self;
 }
 
@@ -76,8 +88,11 @@ void qemu_machine::spawned(result<new_process> started) {
 void qemu_machine::start_in_the_end() {
   patience_timer_.expires_after(start_patience);
   patience_timer_.async_wait([weak = weak_from_this()](const asio::error_code& failure) {
-    if (const auto self = weak.lock(); self && !failure && self->process_)
-      run_as_usual(self->process_->pid());
+    const auto self = weak.lock();
+    if (!self || failure || !self->process_)
+      return;
+    run_as_usual(self->process_->pid());
+    self->start_permit_.give_back();
   });
 }
 
@@ -147,6 +162,7 @@ void qemu_machine::started(const result<json>& status) {
       fail_start(status.error());
     return;
   }
+  start_permit_.give_back();
   run_state_ = word(*status, "status");
   phase_ = phase::up;
   answer_all<machine_status>(start_answers_, this->status());
@@ -156,6 +172,7 @@ void qemu_machine::fail_start(const error& why) {
   const auto keep = shared_from_this();
   if (phase_ != phase::starting)
     return;
+  start_permit_.give_back();
   phase_ = phase::gone;
   end_was_asked_ = true;
   if (process_)

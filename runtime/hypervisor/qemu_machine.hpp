@@ -91,6 +91,7 @@ private:
   void gone(const std::string& how);
   void answer_gone(const std::string& reason);
   void watch_end();
+  void end_before_its_turn();
   std::string reason_of(const std::string& how) const;
   template <class T>
   void answer_all(std::vector<callback<T>>& answers, const result<T>& value);
@@ -160,6 +161,8 @@ private:
   std::shared_ptr<qmp_client> client_;
   std::shared_ptr<qmp_client> rescue_;
   asio::steady_timer patience_timer_;
+  start_gate::permit start_permit_;
+  bool waits_for_turn_ = false; ///< its process is not started yet
   asio::steady_timer reconnect_timer_;
   int vain_connects_ = 0; ///< to one that was found again
   asio::steady_timer end_timer_;

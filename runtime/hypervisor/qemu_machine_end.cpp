@@ -94,9 +94,9 @@ void qemu_machine::answer_gone(const std::string& reason) {
 
 void qemu_machine::quit(callback<done> answer) {
   end_answers_.push_back(std::move(answer));
-  // One that is not there yet is ended when it comes.
+  // One that is being started is ended when it comes.
   if (std::exchange(end_was_asked_, true) || !process_)
-    return;
+    return end_before_its_turn();
   if (client_ && client_->is_ready())
     call("quit", nullptr, [](const result<json>&) {});
   else
@@ -116,7 +116,16 @@ void qemu_machine::kill(callback<done> answer) {
   end_was_asked_ = true;
   if (process_)
     process_->kill();
+  end_before_its_turn();
   watch_end();
+}
+
+void qemu_machine::end_before_its_turn() {
+  if (waits_for_turn_)
+    asio::post(host_->loop, [weak = weak_from_this()] {
+      if (const auto self = weak.lock(); self && self->waits_for_turn_)
+        self->fail_start({errc::refused, "it was ended before its turn", {}});
+    });
 }
 
 void qemu_machine::watch_end() {

@@ -5,13 +5,16 @@
 #include "tests/contracts/hypervisor_calls.hpp"
 #include "tests/contracts/hypervisor_qemu_rig.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <poll.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 
 namespace drover {
 
@@ -192,6 +195,28 @@ TEST_CASE("what a driver was starting when it was destroyed can be found, or nev
     if (was_found)
       REQUIRE(code_of(n.kill(side::source)) == "ok");
   }
+}
+
+TEST_CASE("a receiving QEMU that waits for its turn to start can be ended before it") {
+  node n;
+  const auto config = n.qemu().small_config();
+  const std::uint32_t crowd = 2 * std::max(1U, std::thread::hardware_concurrency());
+  std::map<vm_id, std::string> started;
+  for (std::uint32_t i = 0; i < crowd; ++i)
+    n.at(side::target)
+      .receive(vm_id{500 + i}, epoch{1}, config, [&started, i](const result<machine_status>& end) {
+        started[vm_id{500 + i}] = end ? "ok" : end.error().what;
+      });
+  const vm_id last{500 + crowd - 1};
+  std::optional<bool> ended;
+  n.at(side::target).kill(last, [&ended](const result<done>& end) { ended = end.has_value(); });
+  n.wait_for("it is ended", [&] { return ended.has_value(); });
+  CHECK(ended == true);
+  CHECK_FALSE(n.at(side::target).find(last));
+  CHECK_FALSE(fs::exists(run_files{n.qemu().settings(side::target).run_dir, last}.log()));
+  n.wait_for("the others are there", [&] { return started.size() == crowd; });
+  for (const auto& [vm, end] : started)
+    CHECK(end == (vm == last ? "QEMU did not start: it was ended before its turn" : "ok"));
 }
 
 TEST_CASE("a second QEMU of the same run directory does not start") {
