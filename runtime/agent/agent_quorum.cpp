@@ -19,8 +19,10 @@ constexpr nanoseconds quorum_pause = std::chrono::seconds{1};
 
 /// Looks after the streams that leave here until the last one has ended.
 void agent::need_quorum() {
-  if (!leaving_streams().empty() && !std::exchange(needing_quorum_, true))
-    tasks_.spawn(cancel_without_quorum());
+  if (needing_quorum_ || leaving_streams().empty())
+    return;
+  needing_quorum_ = true;
+  tasks_.spawn(cancel_without_quorum());
 }
 
 task<done> agent::cancel_without_quorum() {
