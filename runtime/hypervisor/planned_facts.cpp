@@ -25,6 +25,13 @@ std::string type_of(std::string_view word) {
   return std::string(name == "ahci" ? "ich9-ahci" : name);
 }
 
+std::string small_letters(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 std::vector<std::string> devices_of(const vm_config& config, const launch_facts& facts) {
   std::vector<std::string> devices;
   auto words = device_words(config, facts);
@@ -58,8 +65,18 @@ bool is_understood(std::string_view option, std::string_view value) {
 } // namespace
 
 wire::machine_facts planned_facts(const vm_config& config, const launch_facts& facts) {
-  return {config.machine(), cpu_model(config) + "-x86_64-cpu", config.cpus(), config.memory_bytes(),
-          config.uuid(),    devices_of(config, facts)};
+  return {config.machine(),      cpu_model(config) + "-x86_64-cpu", config.cpus(),
+          config.memory_bytes(), small_letters(config.uuid()),      devices_of(config, facts)};
+}
+
+std::optional<wire::machine_facts> lasting_facts(const std::string& started_config) {
+  const auto config = vm_config::parse(started_config);
+  if (!config || !is_planned_whole(*config) || config->machine().empty() || config->uuid().empty())
+    return std::nullopt;
+  wire::machine_facts facts;
+  facts.machine = config->machine();
+  facts.uuid = small_letters(config->uuid());
+  return facts;
 }
 
 bool is_planned_whole(const vm_config& config) {

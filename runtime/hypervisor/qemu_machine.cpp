@@ -213,6 +213,7 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
     if (self->files_.read_pid() != self->process_->pid())
       static_cast<void>(self->files_.write_pid(self->process_->pid()));
   }
+  self->config_ = self->files_.read_started().value_or(std::string{});
   self->mark_ = self->files_.read_stream();
   // What was set up for a stream, its mark tells; a key may be left without one.
   self->has_key_ = self->mark_.role != stream_role::none;

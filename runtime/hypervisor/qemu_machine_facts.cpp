@@ -1,5 +1,7 @@
-// What a running QEMU really is: six short questions at once, and one or two more of a machine that
-// does not list its processors by what can be plugged (microvm).
+// What a running QEMU really is: four short questions at once about what can be plugged, two more
+// where the config that it was started with does not tell the rest, and one or two more of a
+// machine that does not list its processors by what can be plugged (microvm).
+#include "runtime/hypervisor/planned_facts.hpp"
 #include "runtime/hypervisor/qemu_machine.hpp"
 
 #include <algorithm>
@@ -94,9 +96,14 @@ void take_cpu(const json& type, wire::machine_facts& facts) { facts.cpu = type.g
 void qemu_machine::facts(callback<wire::machine_facts> answer) {
   const auto all = std::make_shared<gathering>();
   all->answer = std::move(answer);
-  call("qom-get", {{"path", "/machine"}, {"property", "type"}}, into(all, take_machine));
+  const auto started = config();
+  if (auto lasting = started ? lasting_facts(*started) : std::nullopt) {
+    all->facts = std::move(*lasting);
+  } else {
+    call("qom-get", {{"path", "/machine"}, {"property", "type"}}, into(all, take_machine));
+    call("query-uuid", nullptr, into(all, take_uuid));
+  }
   call("query-memory-size-summary", nullptr, into(all, take_memory));
-  call("query-uuid", nullptr, into(all, take_uuid));
   for (const auto* path : {"/machine/peripheral", "/machine/peripheral-anon"})
     call("qom-list", {{"path", path}}, into(all, take_devices));
   call(
