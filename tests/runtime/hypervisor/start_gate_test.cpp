@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace drover {
@@ -35,7 +36,8 @@ TEST_CASE("so many start at a time, the others in the order of their asking") {
   all.inside.at(1).give_back();
   all.inside.at(1).give_back(); // Once is enough.
   CHECK(all.admitted == std::vector{1, 2, 3, 4});
-  all.inside.clear();
+  // Who comes in does so while the others leave: they leave from a map of their own.
+  std::exchange(all.inside, {}).clear();
   CHECK(all.admitted == std::vector{1, 2, 3, 4, 5});
 }
 
