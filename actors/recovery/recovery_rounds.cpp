@@ -1,5 +1,7 @@
 #include "actors/recovery/recovery_rounds.hpp"
 
+#include "actors/recovery/recovery_rows.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -21,6 +23,12 @@ constexpr int rounds_max = 8;
 bool lacks_a_node(const recovery_case& of) {
   return of.row->verdict == recovery_verdict::needs_operator &&
          (of.seen.source_reach == node_reach::silent || of.seen.target_reach == node_reach::silent);
+}
+
+/// A QEMU that starts or ends may be in a state that nobody knows, or not answer for a moment.
+bool may_pass(const recovery_case& of) {
+  return of.row->verdict == recovery_verdict::needs_operator &&
+         (any_strange(of.seen) || runs_at_other(of.seen));
 }
 
 } // namespace
@@ -71,7 +79,8 @@ recovery_rounds::next_round recovery_rounds::looked(const node_inspections& seen
   for (auto& one : report_.last) {
     stop_waiting_in_vain(one, now);
     waits = waits || one.row->verdict == recovery_verdict::wait ||
-            (lacks_a_node(one) && now < heard_until_);
+            (lacks_a_node(one) && now < heard_until_) ||
+            (may_pass(one) && now - looks_.at(one.vm).since < agent_patience);
     if (may_still_act(one))
       next.steps.emplace_back(one);
   }

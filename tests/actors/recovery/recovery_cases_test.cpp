@@ -256,6 +256,33 @@ TEST_CASE("a QEMU whose config is nowhere is told with what is missing", "[recov
   CHECK(one.row->name == "no config");
   CHECK(one.command().find("put 105.conf into the directory") == 0);
 }
+
+TEST_CASE("a QEMU that is about to end is no second copy for the operator", "[recovery]") {
+  node_inspections seen;
+  handover_part runs;
+  runs.vm = vm;
+  runs.owner = n1;
+  runs.state = run_state::running;
+  seen.parts[n1].parts.push_back(runs);
+  seen.parts[n3].parts.push_back(runs);
+  seen.parts[n3].parts[0].state = run_state::other;
+  recovery_rounds rounds{{}, recovery_mode::act, mono_time{}};
+  auto now = mono_time{};
+  REQUIRE_FALSE(rounds.looked(seen, now).over);
+  SECTION("it ends") {
+    seen.parts[n3].parts[0].state = run_state::absent;
+    CHECK(rounds.looked(seen, now + std::chrono::seconds{1}).over);
+    CHECK(exit_code(rounds.report()) == 0);
+  }
+  SECTION("it stays") {
+    while (!rounds.looked(seen, now).over)
+      now += std::chrono::seconds{1};
+    CHECK(now < mono_time{} + std::chrono::seconds{10});
+    CHECK(rounds.report().last.at(0).row->name == "two copies run");
+    CHECK(exit_code(rounds.report()) == 6);
+  }
+}
+
 TEST_CASE("what streams have left is told once, whichever round has seen it", "[recovery]") {
   recovery_rounds rounds{{}, recovery_mode::act, mono_time{}};
   node_inspections seen;
