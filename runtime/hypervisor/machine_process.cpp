@@ -3,7 +3,6 @@
 #include "runtime/hypervisor/spawn.hpp"
 #include "runtime/hypervisor/tap.hpp"
 #include "runtime/hypervisor/unix_socket.hpp"
-#include "runtime/hypervisor/urgency.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -51,9 +50,11 @@ bool names_pid_file(const std::vector<std::string>& words, const std::filesystem
 bool is_machine_of(int handle, pid_t pid, const std::filesystem::path& pid_file) {
   auto words = words_of(pid);
   // A process has no command line for an instant while it is started, and for ever when it has
-  // ended; its handle becomes readable only then.
-  constexpr int instants_most = 100;
+  // ended; its handle becomes readable only then. On a busy node the instant of one that lets
+  // others go first lasts as long as they like.
+  constexpr int instants_most = 2'000;
   for (int i = 0; i < instants_most && words.empty(); ++i) {
+    run_as_usual(pid);
     pollfd ended{handle, POLLIN, 0};
     if (::poll(&ended, 1, 1) != 0)
       return false;
@@ -91,14 +92,17 @@ pid_t search_machine_of(const std::filesystem::path& pid_file) {
 /// A new process is still its agent's for an instant, but has the sockets already: the greeting, or
 /// the end of the connection, tells what has become of it.
 pid_t await_machine_of(const run_files& files) {
-  constexpr int patience_ms = 1'000;
-  if (const auto pid = search_machine_of(files.pid()); pid > 0)
-    return pid;
-  if (const auto connection = connect_at_once(files.rescue())) {
+  constexpr int look_ms = 50;
+  constexpr int looks_most = 60;
+  const auto connection = connect_at_once(files.rescue());
+  for (int i = 0; connection && i < looks_most; ++i) {
+    if (const auto pid = search_machine_of(files.pid()); pid > 0)
+      return pid;
     pollfd told{connection->get(), POLLIN, 0};
-    ::poll(&told, 1, patience_ms);
+    if (::poll(&told, 1, look_ms) != 0)
+      break;
   }
-  // It may also have become one between the two looks.
+  // It may have become one between the two looks, and may have lost its sockets.
   return search_machine_of(files.pid());
 }
 
@@ -157,18 +161,20 @@ result<new_process> start_process(const process_plan& plan) {
   const auto pid = spawn(request);
   if (!pid)
     return tl::unexpected(pid.error());
-  if (plan.mark.role == stream_role::target)
-    let_others_go_first(*pid);
   new_process started{*pid, unique_fd(pidfd_open(*pid))};
   if (auto written = plan.files.write_pid(*pid); !written) {
     end_unfindable(started);
     return tl::unexpected(written.error());
   }
+  // After the note: whoever finds a process that is low knows which one it is, and can raise it.
+  if (plan.mark.role == stream_role::target)
+    started.runs = let_others_go_first(*pid);
   return started;
 }
 
 machine_process::machine_process(asio::io_context& loop, new_process started, gone on_gone)
-  : pid_(started.pid), handle_(loop, started.handle.release()), on_gone_(std::move(on_gone)) {}
+  : pid_(started.pid), handle_(loop, started.handle.release()), runs_(started.runs),
+    on_gone_(std::move(on_gone)) {}
 
 std::shared_ptr<machine_process> machine_process::watch(
   asio::io_context& loop, new_process started, gone on_gone) {
@@ -188,7 +194,8 @@ result<std::shared_ptr<machine_process>> machine_process::adopt(
   }
   if (!handle)
     return fail(errc::lost, "its QEMU is gone", files.pid().native());
-  return watch(loop, {pid, std::move(handle)}, std::move(on_gone));
+  // Its agent may have gone while it started.
+  return watch(loop, {pid, std::move(handle), urgency::low}, std::move(on_gone));
 }
 
 void machine_process::await_end() {
@@ -215,9 +222,20 @@ std::string machine_process::reap() {
   return "was killed by signal " + std::to_string(info.si_status);
 }
 
-void machine_process::kill() { pidfd_send_signal(handle_.native_handle(), SIGKILL); }
+void machine_process::raise() {
+  if (std::exchange(runs_, urgency::usual) == urgency::low)
+    run_as_usual(pid_);
+}
 
-void machine_process::terminate() { pidfd_send_signal(handle_.native_handle(), SIGTERM); }
+void machine_process::kill() {
+  raise();
+  pidfd_send_signal(handle_.native_handle(), SIGKILL);
+}
+
+void machine_process::terminate() {
+  raise();
+  pidfd_send_signal(handle_.native_handle(), SIGTERM);
+}
 
 void machine_process::forget() {
   on_gone_ = {};

@@ -5,6 +5,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/unique_fd.hpp"
 #include "runtime/hypervisor/run_files.hpp"
+#include "runtime/hypervisor/urgency.hpp"
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -27,6 +28,7 @@ struct process_plan {
 struct new_process {
   pid_t pid = 0;
   unique_fd handle;
+  urgency runs = urgency::usual;
 };
 
 /// Writes the run directory's files and starts the process with its two control sockets, to which
@@ -44,12 +46,15 @@ public:
   static std::shared_ptr<machine_process> watch(
     asio::io_context& loop, new_process started, gone on_gone);
   /// Finds the process of the pid file again, also one whose agent was killed before it could write
-  /// that file; `lost` when it is gone or another one has its number. Waits up to 1 s for one that
+  /// that file; `lost` when it is gone or another one has its number. Waits up to 3 s for one that
   /// was being started when its agent was killed.
   static result<std::shared_ptr<machine_process>> adopt(
     asio::io_context& loop, const run_files& files, gone on_gone);
 
   pid_t pid() const { return pid_; }
+  /// Ends what `start_process` began for a receiving one: it takes its turns as any other.
+  void raise();
+  /// Both raise it first: where others leave it no turn, it would not come to its end either.
   void kill();
   void terminate();
   /// Nothing is called any more; the process runs on.
@@ -62,6 +67,7 @@ private:
 
   pid_t pid_;
   asio::posix::stream_descriptor handle_; ///< pidfd: names this very process, never a later one
+  urgency runs_;
   gone on_gone_;
 };
 

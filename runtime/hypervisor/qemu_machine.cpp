@@ -1,5 +1,4 @@
 #include "runtime/hypervisor/qemu_machine.hpp"
-#include "runtime/hypervisor/urgency.hpp"
 
 #include <utility>
 
@@ -91,7 +90,7 @@ void qemu_machine::start_in_the_end() {
     const auto self = weak.lock();
     if (!self || failure || !self->process_)
       return;
-    run_as_usual(self->process_->pid());
+    self->process_->raise();
     self->start_permit_.give_back();
   });
 }
@@ -206,12 +205,11 @@ result<std::shared_ptr<qemu_machine>> qemu_machine::adopt(
     return tl::unexpected(process.error());
   }
   self->process_ = std::move(*process);
-  // Its agent may have gone while it started.
   if (!observes) {
-    run_as_usual(self->process_->pid());
     // Without it, it would be searched for again the next time.
     if (self->files_.read_pid() != self->process_->pid())
       static_cast<void>(self->files_.write_pid(self->process_->pid()));
+    self->process_->raise();
   }
   self->config_ = self->files_.read_started().value_or(std::string{});
   self->mark_ = self->files_.read_stream();

@@ -1,7 +1,6 @@
 // How a stream comes in at the target.
 #include "runtime/hypervisor/qemu_machine.hpp"
 #include "runtime/hypervisor/stream_key.hpp"
-#include "runtime/hypervisor/urgency.hpp"
 
 #include <fcntl.h>
 #include <utility>
@@ -78,7 +77,7 @@ void qemu_machine::key_given(
       // From here on it may be the one that others wait for.
       self->patience_timer_.cancel();
       if (self->process_)
-        run_as_usual(self->process_->pid());
+        self->process_->raise();
       const auto parameters = self->stream_parameters(here.key);
       if (parameters.empty())
         return answer(here);

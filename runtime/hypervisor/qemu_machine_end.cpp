@@ -97,6 +97,7 @@ void qemu_machine::quit(callback<done> answer) {
   // One that is being started is ended when it comes.
   if (std::exchange(end_was_asked_, true) || !process_)
     return end_before_its_turn();
+  process_->raise();
   if (client_ && client_->is_ready())
     call("quit", nullptr, [](const result<json>&) {});
   else

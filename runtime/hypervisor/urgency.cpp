@@ -80,14 +80,15 @@ bool raise_threads(const std::string& tasks) {
 
 } // namespace
 
-void let_others_go_first(pid_t pid) {
+urgency let_others_go_first(pid_t pid) {
   if (!can_be_taken_back())
-    return;
+    return urgency::usual;
   set_policy(pid, SCHED_IDLE);
   const auto process = std::to_string(pid);
   const bool leads = ::getsid(pid) == pid;
   if (leads && sessions_can_be_raised() && nice_of_session(process) == session_nice_usual)
     set_nice_of_session(process, session_nice_low);
+  return urgency::low;
 }
 
 void run_as_usual(pid_t pid) {

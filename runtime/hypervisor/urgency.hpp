@@ -11,9 +11,12 @@
 
 namespace drover {
 
+enum class urgency { usual, low };
+
 /// The process, which was started a moment ago, runs only where nothing else wants to. Does nothing
-/// where that could not be taken back (which needs CAP_SYS_NICE or RLIMIT_NICE).
-void let_others_go_first(pid_t pid);
+/// where that could not be taken back (which needs CAP_SYS_NICE or RLIMIT_NICE). Returns how it
+/// runs now.
+urgency let_others_go_first(pid_t pid);
 
 /// Takes `let_others_go_first` back, for all threads of the process.
 void run_as_usual(pid_t pid);

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <fstream>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -48,6 +49,25 @@ lab::lab(const std::vector<lab_vm>& vms, const nlohmann::json& store, const conf
     else
       std::ofstream{config_path(vm.node, vm.number)} << *text;
   }
+}
+
+std::vector<std::string> lab::low_processes() const {
+  std::vector<std::string> low;
+  const auto first_line = [](const std::string& path) {
+    std::ifstream in{path};
+    std::string line;
+    std::getline(in, line);
+    return line;
+  };
+  for (const auto pid : processes_with(directory().string())) {
+    const auto process = "/proc/" + std::to_string(pid);
+    const auto session = first_line(process + "/autogroup");
+    const bool lowered = sched_getscheduler(pid) == SCHED_IDLE;
+    if (lowered || session.ends_with(" nice 19"))
+      low.push_back(
+        session + ", " + first_line(process + "/stat") + ", " + first_line(process + "/cmdline"));
+  }
+  return low;
 }
 
 lab::~lab() {

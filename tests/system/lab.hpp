@@ -39,6 +39,9 @@ public:
   const std::filesystem::path& directory() const { return directory_.path(); }
   std::string cluster_file() const { return (directory() / "lab.json").string(); }
   std::string config_path(const std::string& node, std::uint32_t vm) const;
+  /// The processes of the lab that still let everybody else go first (`urgency.hpp`), each with
+  /// the kernel's words for it.
+  std::vector<std::string> low_processes() const;
   beacon_watcher& beacons() { return *beacons_; }
   const std::vector<lab_vm>& vms() const { return vms_; }
 

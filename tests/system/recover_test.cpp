@@ -80,6 +80,7 @@ void require_recovered(lab& l) {
   const auto unfinished = l.run_json({"status"}, 60s).at("unfinished");
   INFO(unfinished.dump(2));
   CHECK(unfinished.empty());
+  CHECK(l.low_processes() == std::vector<std::string>{});
   for (const auto& vm : l.vms()) {
     INFO("VM " << vm.number);
     REQUIRE(l.beacons().wait_for_beats(vm_id{vm.number}, 3, 30s));

@@ -1,6 +1,7 @@
 // What only the QEMU driver has: processes, files, binaries, the rescue socket.
 #include "runtime/hypervisor/qemu_hypervisor.hpp"
 
+#include "runtime/hypervisor/machine_process.hpp"
 #include "runtime/hypervisor/spawn.hpp"
 #include "tests/contracts/hypervisor_calls.hpp"
 #include "tests/contracts/hypervisor_qemu_rig.hpp"
@@ -12,6 +13,7 @@
 #include <map>
 #include <poll.h>
 #include <sstream>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -42,6 +44,37 @@ std::string text_of(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
+}
+
+/// From where to where this process' own command line lies in its memory.
+std::pair<std::uintptr_t, std::uintptr_t> own_words() {
+  std::istringstream fields(text_of("/proc/self/stat")); // proc(5); the name has no space in it.
+  constexpr int arg_start_field = 48;
+  std::string field;
+  for (int i = 1; i < arg_start_field; ++i)
+    fields >> field;
+  std::pair<std::uintptr_t, std::uintptr_t> words;
+  fields >> words.first >> words.second;
+  return words;
+}
+
+/// A process without a command line, as each is in the instant of its start, which becomes a
+/// machine of `pid_file` after `delay`.
+pid_t start_slowly(const fs::path& pid_file, milliseconds delay) {
+  const auto [from, to] = own_words();
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = from / page * page;
+  const pid_t child = ::fork();
+  if (child != 0)
+    return child;
+  // The kernel reads the words where they lay; the environment's lie beside them.
+  ::munmap(reinterpret_cast<void*>(first), to - first);
+  ::poll(nullptr, 0, static_cast<int>(delay.count()));
+  char* const none[] = {nullptr};
+  ::execle(
+    "/bin/sh", "sh", "-c", "sleep 60; :", "-pidfile", pid_file.c_str(), nullptr,
+    static_cast<char* const*>(none));
+  ::_exit(1);
 }
 
 } // namespace
@@ -217,6 +250,20 @@ TEST_CASE("a receiving QEMU that waits for its turn to start can be ended before
   n.wait_for("the others are there", [&] { return started.size() == crowd; });
   for (const auto& [vm, end] : started)
     CHECK(end == (vm == last ? "QEMU did not start: it was ended before its turn" : "ok"));
+}
+
+TEST_CASE("a QEMU that gets its turn late, at its very start, is not taken for a stranger") {
+  node n;
+  const auto files = n.files(side::target);
+  const auto late = start_slowly(files.pid(), milliseconds{1'500});
+  const auto words = "/proc/" + std::to_string(late) + "/cmdline";
+  n.wait_for("no command line", [&] { return text_of(words).empty(); });
+  REQUIRE(files.write_pid(late));
+  const auto found = machine_process::adopt(n.qemu().loop(), files, [](const std::string&) {});
+  REQUIRE(found);
+  CHECK((*found)->pid() == late);
+  (*found)->kill();
+  ::waitpid(late, nullptr, 0);
 }
 
 TEST_CASE("a second QEMU of the same run directory does not start") {
