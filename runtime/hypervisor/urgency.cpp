@@ -54,13 +54,13 @@ bool set_nice_of_session(const std::string& pid, int nice) {
 }
 
 /// Without CAP_SYS_ADMIN the kernel takes ten of these a second from all of its users together, and
-/// one that it did not take would leave a VM low. Tried out with what stands already.
-bool sessions_can_be_raised() {
-  static const bool can = [] {
-    const auto now = nice_of_session("self");
-    return now && set_nice_of_session("self", *now) && set_nice_of_session("self", *now);
-  }();
-  return can;
+/// one that it did not take would leave a VM low. Tried out with what stands already, and on the
+/// process's own session: this program's may be one that has no share, as below an init that
+/// started it without one.
+bool session_can_be_raised(const std::string& pid) {
+  return nice_of_session(pid) == session_nice_usual &&
+         set_nice_of_session(pid, session_nice_usual) &&
+         set_nice_of_session(pid, session_nice_usual);
 }
 
 /// False when no thread of the process had to be raised.
@@ -86,7 +86,7 @@ urgency let_others_go_first(pid_t pid) {
   set_policy(pid, SCHED_IDLE);
   const auto process = std::to_string(pid);
   const bool leads = ::getsid(pid) == pid;
-  if (leads && sessions_can_be_raised() && nice_of_session(process) == session_nice_usual)
+  if (leads && session_can_be_raised(process))
     set_nice_of_session(process, session_nice_low);
   return urgency::low;
 }
